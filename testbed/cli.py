@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""The bed command's arguments and what each command does."""
+
+import argparse
+import shlex
+import sys
+
+import build
+import kernel
+import machine
+import rootfs
+
+KERNELS = list(rootfs.SUITES)
+
+
+def machine_options(args):
+    return machine.Options(mem=args.mem, smp=1 if args.icount else args.smp, cpu=args.cpu,
+                           vga=args.vga, append=args.append, qemu=args.qemu, icount=args.icount,
+                           modules="" if args.no_module else "zcgem")
+
+
+def prepare(name, zcgem=True):
+    k = kernel.Kernel(name)
+    modules = build.modules(k, zcgem)
+    build.userspace()
+    return k, modules
+
+
+def command_build(args):
+    for name in args.kernel:
+        prepare(name)
+    return 0
+
+
+def command_run(args):
+    if not args.command:
+        raise SystemExit("bed: run needs a command: ./bed run -- COMMAND…")
+    k, modules = prepare(args.kernel[0], not args.no_module)
+    options = machine_options(args)
+    if not any(name.endswith("/zcgem.ko") for name in modules):
+        options.modules = ""
+    directory = "cd /work\n" if not args.icount else ""
+    vm = machine.Machine(k, options, directory + "exec " + shlex.join(args.command) + "\n", modules,
+                         share=args.share)
+    vm.start()
+    outcome = vm.finish(args.timeout, echo=sys.stdout.buffer)
+    machine.report(outcome)
+    if outcome.good or not (outcome.trouble or outcome.reports):
+        vm.forget()
+        return outcome.status
+    return outcome.status or 1
+
+
+def command_shell(args):
+    k, modules = prepare(args.kernel[0], not args.no_module)
+    options = machine_options(args)
+    if not any(name.endswith("/zcgem.ko") for name in modules):
+        options.modules = ""
+    vm = machine.Machine(k, options, "cd /work; exec bash -i\n", modules, share=args.share,
+                         interactive=True)
+    vm.start()
+    outcome = vm.finish(10**9)
+    machine.report(outcome)
+    vm.forget()
+    return outcome.status or 0
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="bed")
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def add(name, function, text, kernels):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--kernel", action="append", choices=KERNELS,
+                         help="default: " + ", ".join(kernels))
+        sub.set_defaults(function=function, kernels=kernels)
+        return sub
+
+    def add_machine(sub):
+        sub.add_argument("--mem", default="2G")
+        sub.add_argument("--smp", default=2, type=int)
+        sub.add_argument("--cpu", help="QEMU's -cpu; default max")
+        sub.add_argument("--vga", default="none", choices=["none", "std", "cirrus"])
+        sub.add_argument("--append", default="", help="words for the kernel command line")
+        sub.add_argument("--qemu", default="", help="arguments for QEMU")
+        sub.add_argument("--share", help="host directory, read-write at /share")
+        sub.add_argument("--no-module", action="store_true", help="leave zcgem unloaded")
+        sub.add_argument("--icount", action="store_true",
+                         help="count instructions instead of seconds, the same in every run")
+
+    add("build", command_build, "build module, userspace and tests", KERNELS)
+    sub = add("run", command_run, "run a command in a guest", KERNELS[-1:])
+    add_machine(sub)
+    sub.add_argument("--timeout", type=float, default=300)
+    sub.add_argument("command", nargs="*", metavar="COMMAND")
+    sub = add("shell", command_shell, "a prompt in a guest", KERNELS[-1:])
+    add_machine(sub)
+    return top
+
+
+def main():
+    args = parser().parse_args()
+    args.kernel = args.kernel or args.kernels
+    try:
+        return args.function(args)
+    except (build.BuildError, rootfs.TreeError) as error:
+        print(f"bed: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Finds the kernel's reports of its own faults in a console log."""
+
+import pathlib
+import re
+
+REPORTS = [(name, re.compile(pattern)) for name, pattern in (
+    ("sanitizer", r"BUG: K[A-Z]+SAN: |BUG: KFENCE: |UBSAN: "),
+    ("leak", r"unreferenced object 0x|kmemleak: [1-9]\d* new suspected|Memory manager not clean"),
+    ("lockdep", r"WARNING: (possible|inconsistent lock|bad unlock|held lock freed|suspicious RCU|"
+                r"HARDIRQ-safe|SOFTIRQ-safe|Nested lock)|lock held when returning to user space|"
+                r"turning off the locking correctness validator|lockdep is turned off"),
+    ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
+             r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
+    ("page", r"[Bb]ad page|[Bb]ad rss-counter|page_table_check|page dumped because|"
+             r"non-zero pgtables_bytes"),
+    ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
+               r"Object already free|(Redzone|Poison|Padding) overwritten|Objects remaining in"),
+    ("dma", r"DMA-API: .*(device driver|exceeded|mapping|leak|overlap|segment|addr)"),
+    ("oops", r"\bOops\b|general protection fault|unable to handle|kernel stack overflow|"
+             r"Kernel panic|stack guard page|kernel BUG at"),
+    ("drm", r"\*ERROR\*"),
+    ("warning", r"\bWARNING\b|\[ cut here \]"),
+    ("bug", r"\bBUG\b"),
+)]
+
+
+def _allowed(path=pathlib.Path(__file__).with_name("console-allow.txt")):
+    """Lines of the stock kernel that are known to mean nothing, each under its reason."""
+    if not path.exists():
+        return []
+    return [re.compile(line) for line in path.read_text().splitlines()
+            if line.strip() and not line.startswith("#")]
+
+
+ALLOWED = _allowed()
+
+
+class Report:
+    def __init__(self, kind, lines):
+        self.kind, self.lines = kind, lines
+
+    def __str__(self):
+        return f"{self.kind}:\n" + "\n".join("    " + line for line in self.lines)
+
+
+def scan(text, context=12):
+    """Reports in the order of the log. Lines that follow a report closely belong to it."""
+    lines = text.replace("\r", "").splitlines()
+    reports, covered = [], -1
+    for number, line in enumerate(lines):
+        if number <= covered or any(allowed.search(line) for allowed in ALLOWED):
+            continue
+        for kind, pattern in REPORTS:
+            if pattern.search(line):
+                covered = number + context
+                reports.append(Report(kind, lines[number:covered + 1]))
+                break
+    return reports
+
+
+def tail(text, count=25):
+    return "\n".join("    " + line for line in text.replace("\r", "").splitlines()[-count:])

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""One virtual machine: what QEMU gets, how long it may take, what came out of it."""
+
+import json
+import os
+import pathlib
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import build
+import console
+import initramfs
+import rootfs
+
+HERE = pathlib.Path(__file__).resolve().parent
+QEMU = "qemu-system-x86_64"
+
+# Every message reaches the console; KFENCE is compiled into the stock kernels but off.
+APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check"
+CHECKS = "kfence.sample_interval=20 slab_nomerge"
+
+
+class Options:
+    """What may differ between machines; equal options can share a boot."""
+
+    def __init__(self, mem="2G", smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
+                 icount=False):
+        self.mem, self.smp, self.cpu, self.vga = mem, smp, cpu, vga
+        self.append, self.qemu, self.modules, self.icount = append, qemu, modules, icount
+
+    def key(self):
+        return json.dumps(vars(self), sort_keys=True)
+
+
+class Outcome:
+    """How a machine ended."""
+
+    def __init__(self, status, output, log, trouble, directory, seconds):
+        self.status, self.output, self.console = status, output, log
+        self.trouble = trouble      # why the machine itself failed, or None
+        self.reports = console.scan(log)
+        self.directory, self.seconds = directory, seconds
+
+    @property
+    def good(self):
+        return self.status == 0 and not self.trouble and not self.reports
+
+    def explain(self):
+        parts = [f"kernel report on the console, {report}" for report in self.reports]
+        if self.trouble:
+            parts.append(f"{self.trouble}; the console ends with\n{console.tail(self.console)}")
+        return "\n".join(parts)
+
+
+def initrd(path, modules, job, extra=None):
+    archive = initramfs.Archive()
+    archive.device("dev/console", 5, 1)
+    archive.copy(rootfs.run_tree().get() / "usr/bin/busybox", "bin/busybox")
+    archive.symlink("bin/sh", "busybox")
+    for applet in ("modprobe", "uname", "setsid", "kill"):
+        archive.symlink(f"bin/{applet}", "busybox")
+    archive.file("init", (HERE / "guest/init").read_bytes())
+    archive.file("job", job.encode())
+    for name, data in modules.items():
+        archive.file(name, data, 0o644)
+    if extra:
+        extra(archive)
+    archive.write(path)
+
+
+def accelerator(kernel):
+    """kvm or tcg, by trying once: a /dev/kvm that exists may still not boot a stock kernel."""
+    memory = rootfs.cache_dir() / "accelerator"
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if memory.exists():
+        known = memory.read_text().split()
+        if len(known) == 2 and known[0] == boot:
+            return known[1]
+    answer = "tcg"
+    if os.access("/dev/kvm", os.R_OK | os.W_OK):
+        directory = build.BUILD / f"kvm-{os.getpid()}"
+        directory.mkdir(parents=True, exist_ok=True)
+        initrd(directory / "initrd", {}, "true")
+        try:
+            status = subprocess.run(
+                [QEMU, "-accel", "kvm", "-cpu", "max", "-m", "512M", "-nodefaults",
+                 "-no-user-config", "-display", "none", "-no-reboot", "-serial", "null",
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", str(kernel.image()),
+                 "-initrd", str(directory / "initrd"), "-append", APPEND + " bed_io=none"],
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=10).returncode
+            answer = "kvm" if status == 1 else "tcg"
+        except subprocess.TimeoutExpired:
+            pass
+        shutil.rmtree(directory)
+    memory.write_text(f"{boot} {answer}\n")
+    return answer
+
+
+class Machine:
+    def __init__(self, kernel, options, job, modules, share=None, stdin=False, interactive=False,
+                 extra=None):
+        self.kernel, self.options = kernel, options
+        self.interactive = interactive
+        build.BUILD.mkdir(exist_ok=True)
+        number = 0
+        while True:
+            self.directory = build.BUILD / "run" / f"{kernel.name}-{os.getpid()}-{number}"
+            try:
+                self.directory.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+        self.out = self.directory / "out"
+        self.out.mkdir()
+        self.log = self.directory / "console.log"
+        initrd(self.directory / "initrd", modules, job, extra)
+        self.command = self._command(share, stdin)
+        self.process = None
+        self.output = bytearray()
+
+    def _command(self, share, stdin):
+        o = self.options
+        tcg = o.icount or accelerator(self.kernel) == "tcg"
+        words = ["bed_modules=" + o.modules] if o.modules else []
+        cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem, "-smp", str(o.smp),
+               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
+               "-kernel", str(self.kernel.image()), "-initrd", str(self.directory / "initrd")]
+        # Clearing pages by rep stosb is slow in TCG.
+        cpu = o.cpu or ("max,-erms" if tcg else "max")
+        if o.icount:
+            cpu += ",-rdrand,-rdseed"
+            cmd += ["-icount", "shift=0,sleep=off", "-seed", "1",
+                    "-rtc", "base=2026-01-01T00:00:00,clock=vm",
+                    "-serial", f"file:{self.directory / 'serial.log'}"]
+            words += ["bed_io=serial", "nokaslr"]
+        else:
+            cmd += ["-device", "virtio-serial-pci"]
+            for tag, path, access in (("root", rootfs.run_tree().get(), ",readonly=on"),
+                                      ("work", build.ROOT, ",readonly=on"),
+                                      ("out", self.out, ""), ("share", share, "")):
+                if path:
+                    cmd += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,"
+                                       f"multidevs=remap{access}"]
+            words += ["bed_root=9p", CHECKS]
+            if self.interactive:
+                cmd += ["-chardev", "stdio,id=port,signal=off", "-device", "virtconsole,chardev=port"]
+                words += ["bed_io=shell", f"TERM={os.environ.get('TERM', 'vt100')}"]
+            else:
+                self.ours, self.theirs = socket.socketpair()
+                cmd += ["-chardev", f"socket,id=port,fd={self.theirs.fileno()}",
+                        "-device", "virtserialport,chardev=port,name=bed"]
+            words += ["bed_share=1"] if share else []
+            words += ["bed_stdin=1"] if stdin else []
+        cmd += ["-cpu", cpu, "-vga", o.vga]
+        cmd += o.qemu.split()
+        return cmd + ["-append", " ".join([APPEND, *words, o.append])]
+
+    def start(self):
+        self.began = time.monotonic()
+        if self.interactive:
+            self.process = subprocess.Popen(self.command)
+        else:
+            fds = [] if self.options.icount else [self.theirs.fileno()]
+            self.process = subprocess.Popen(self.command, pass_fds=fds, stdin=subprocess.DEVNULL,
+                                            stdout=open(self.directory / "qemu.log", "w"),
+                                            stderr=subprocess.STDOUT)
+            if fds:
+                self.theirs.close()
+
+    def read(self, deadline, echo=None, until=None):
+        """Read the job's output to its end, or to a line; None when the time is up."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.ours, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                if until and until in self.output:
+                    return True
+                if not selector.select(timeout=min(1, max(0, deadline - time.monotonic()))):
+                    continue
+                try:
+                    data = self.ours.recv(65536)
+                except ConnectionResetError:
+                    data = b""
+                if not data:
+                    return False
+                self.output += data
+                if echo:
+                    echo.write(data)
+                    echo.flush()
+        return None
+
+    def write(self, data):
+        self.ours.sendall(data)
+
+    def finish(self, timeout, echo=None):
+        """Wait for the machine's end, at most timeout seconds from its start."""
+        deadline = self.began + timeout
+        trouble = None
+        try:
+            if not self.interactive and not self.options.icount:
+                self.read(deadline, echo)
+            status = self.process.wait(timeout=max(1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            trouble, status = f"the guest did not end within {timeout} s", None
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+        log = self.log.read_text(errors="replace") if self.log.exists() else ""
+        if self.options.icount:
+            serial = self.directory / "serial.log"
+            self.output += serial.read_bytes() if serial.exists() else b""
+            if echo:
+                echo.write(bytes(self.output))
+                echo.flush()
+        if status is not None:
+            if status & 1:
+                status >>= 1
+            else:
+                qemu = self.directory / "qemu.log"
+                said = qemu.read_text(errors="replace").strip() if qemu.exists() else ""
+                trouble = f"the guest ended without a status (QEMU: {status}) {said}".strip()
+                status = None
+        outcome = Outcome(status, bytes(self.output), log, trouble, self.directory,
+                          time.monotonic() - self.began)
+        (self.directory / "initrd").unlink(missing_ok=True)
+        return outcome
+
+    def forget(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def report(outcome):
+    if outcome.explain():
+        print("bed: " + outcome.explain(), file=sys.stderr)
+        print(f"bed: kept {outcome.directory}", file=sys.stderr, flush=True)

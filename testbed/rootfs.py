@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Root trees: which Debian packages each one has, how it is made, where it is kept.
+
+A tree is made once by mmdebstrap and reused while its recipe (suite, packages, hooks) is
+unchanged: the directory's name carries the recipe's hash.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+SUITES = {"6.12": "trixie", "7.2": "forky"}
+
+# What a module build needs. linux-source is there for sw_sync, which stock kernels lack.
+BUILD = ["linux-headers-amd64", "linux-source", "make", "libc6-dev", "xz-utils"]
+# Userspace is built where the run tree's libraries come from, so only forky needs this.
+USERSPACE = ["gcc", "libdrm-dev", "libpng-dev", "liburing-dev", "meson", "ninja-build",
+             "pkgconf", "igt-gpu-tools"]
+RUN = ["igt-gpu-tools", "igt-gpu-tools-tests", "busybox-static", "kmod", "util-linux", "strace",
+       "procps", "libdrm2", "libpng16-16t64", "liburing2", "desktop-base"]
+
+# A wallpaper package's PNGs are the real pictures of the demo; everything else of the
+# documentation is dead weight.
+EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
+
+# The kernel itself is unpacked, not installed: an installed one would pull in the
+# initramfs tools. One apt run serves headers and image, so the two versions agree. Debian
+# has split the image in three parts since 7.2.
+KERNEL_HOOK = r'''
+cd /lib/modules; set -- *; [ $# = 1 ] || { echo "several kernels: $*" >&2; exit 1; }
+mkdir -p /opt/kernel /opt/debs; cd /opt/debs
+if apt-cache show "linux-binary-$1" >/dev/null 2>&1; then
+	apt-get -q download "linux-base-$1" "linux-binary-$1" "linux-modules-$1"
+else
+	apt-get -q download "linux-image-$1"
+fi
+for deb in *.deb; do dpkg -x "$deb" /opt/kernel; done
+rm -r /opt/debs
+'''
+
+
+class TreeError(Exception):
+    """A tree could not be made."""
+
+
+def cache_dir():
+    path = os.environ.get("ZCGEM_BED_CACHE") or "/var/cache/zcgem-bed"
+    path = pathlib.Path(path).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def locked(name):
+    """Only one process builds a thing; running machines hold no lock."""
+    with open(cache_dir() / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def mirror():
+    """The Debian mirror that this machine itself uses."""
+    if os.environ.get("ZCGEM_BED_MIRROR"):
+        return os.environ["ZCGEM_BED_MIRROR"]
+    out = subprocess.run(["apt-get", "indextargets", "--format",
+                          "$(REPO_URI)|$(ORIGIN)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"],
+                         capture_output=True, text=True, check=True).stdout
+    fallback = None
+    for line in out.splitlines():
+        uri, origin, release, component = line.split("|")
+        if component != "main" or "security" in release:
+            continue
+        if origin == "Debian":
+            return uri
+        if uri.rstrip("/").endswith("/debian"):
+            fallback = fallback or uri
+    if not fallback:
+        raise TreeError("apt knows no Debian mirror on this machine; set ZCGEM_BED_MIRROR")
+    return fallback
+
+
+class Tree:
+    def __init__(self, name, suite, packages, hook=None):
+        self.name, self.suite, self.packages, self.hook = name, suite, packages, hook
+        recipe = "\n".join([suite, *sorted(packages), *EXCLUDE, hook or ""])
+        digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+        self.path = cache_dir() / f"{name}-{digest}"
+
+    def get(self):
+        """Path of the tree; makes it first where it is not there yet."""
+        if not self.path.is_dir():
+            with locked(self.name):
+                if not self.path.is_dir():
+                    self._make()
+        return self.path
+
+    def _make(self):
+        part = self.path.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        print(f"bed: making root tree {self.name} from {self.suite} "
+              f"({len(self.packages)} packages and what they need)", file=sys.stderr, flush=True)
+        cmd = ["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
+               # Mirrors that keep a suite as it was on one day have stale Release files.
+               "--aptopt=Acquire::Check-Valid-Until \"false\"",
+               "--aptopt=Acquire::Languages \"none\"",
+               "--aptopt=APT::Sandbox::User \"root\"",
+               "--include=" + ",".join(self.packages)]
+        cmd += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDE]
+        if self.hook:
+            cmd.append(f"--customize-hook=chroot \"$1\" sh -ec '{self.hook}'")
+        cmd += [self.suite, str(part), mirror()]
+        log = self.path.with_suffix(".log")
+        with open(log, "w") as out:
+            status = subprocess.run(cmd, stdout=out, stderr=subprocess.STDOUT,
+                                    stdin=subprocess.DEVNULL, cwd="/").returncode
+        if status:
+            tail = log.read_text(errors="replace").splitlines()[-15:]
+            raise TreeError(f"mmdebstrap failed for {self.name}:\n" + "\n".join(tail))
+        # Mount points: a guest sees the tree read-only.
+        for directory in ("work", "out", "share", "lib/modules"):
+            (part / directory).mkdir(parents=True, exist_ok=True)
+        part.rename(self.path)
+
+
+def build_tree(kernel):
+    extra = USERSPACE if kernel == "7.2" else []
+    return Tree(f"build-{SUITES[kernel]}", SUITES[kernel], BUILD + extra, KERNEL_HOOK)
+
+
+def run_tree():
+    return Tree("run-forky", "forky", RUN)
+
+
+def in_tree(tree, command, binds=(), **kwargs):
+    """Run a command chrooted into a tree, with host directories bound into it.
+
+    The mounts live in a mount namespace of their own and vanish with the command; the tree
+    itself is not written to, except for the empty mount points.
+    """
+    script = ["mount --make-rprivate /", f"mount -t proc proc '{tree}/proc'",
+              f"mount -t tmpfs tmpfs '{tree}/tmp'"]
+    for source, target in binds:
+        (tree / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        script.append(f"mount --bind '{source}' '{tree}{target}'")
+    script.append(f"exec chroot '{tree}' \"$@\"")
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+    return subprocess.run(["unshare", "-m", "sh", "-ec", "\n".join(script), "sh", *command],
+                          env=env, cwd="/", stdin=subprocess.DEVNULL, **kwargs)
