@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See fake_drm.h. Handles are given out lowest first, as the kernel does, so that
+ * a handle which is closed too early comes back as another object's at once. A
+ * dma-buf is a duplicate of the object's memfd: its inode tells objects apart.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "fake_drm.h"
+#include "zcgem.h"
+
+#define HANDLES		256
+#define PAGE		4096ull
+#define MAX_OBJECT	(16ull << 20)
+
+/* What a handle stands for; fd is 0 if it is not open. */
+struct fake_object {
+	int fd;
+	uint64_t size;
+	uint32_t backing;
+	uint32_t flags;
+};
+
+static struct fake_object objects[HANDLES + 1];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int unknown_handles;
+static unsigned long fail_request;
+static int fail_error;
+
+int fake_open(void)
+{
+	int fd = memfd_create("fake drm", MFD_CLOEXEC);
+
+	CHECK(fd >= 0 && !ftruncate(fd, HANDLES * MAX_OBJECT));
+	return fd;
+}
+
+unsigned int fake_open_handles(void)
+{
+	unsigned int i, count = 0;
+
+	for (i = 1; i <= HANDLES; i++)
+		count += !!objects[i].fd;
+	return count;
+}
+
+unsigned int fake_unknown_handles(void)
+{
+	return unknown_handles;
+}
+
+void fake_fail_next(unsigned long request, int error)
+{
+	fail_request = request;
+	fail_error = error;
+}
+
+static int new_handle(int fd, uint64_t size, uint32_t backing, uint32_t flags, uint32_t *handle)
+{
+	uint32_t i;
+
+	for (i = 1; i <= HANDLES; i++) {
+		if (objects[i].fd)
+			continue;
+		objects[i] = (struct fake_object){ fd, size, backing, flags };
+		*handle = i;
+		return 0;
+	}
+	close(fd);
+	return ENOSPC;
+}
+
+static struct fake_object *lookup(uint32_t handle)
+{
+	if (handle && handle <= HANDLES && objects[handle].fd)
+		return &objects[handle];
+	unknown_handles++;
+	return NULL;
+}
+
+static int create(uint64_t size, uint32_t backing, uint32_t flags, __u64 *actual,
+		  uint32_t *handle)
+{
+	int fd;
+
+	if (!size || size > MAX_OBJECT)
+		return size ? EFBIG : EINVAL;
+	size = (size + PAGE - 1) & ~(PAGE - 1);
+	fd = memfd_create("fake object", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, size))
+		return errno;
+	*actual = size;
+	return new_handle(fd, size, backing, flags, handle);
+}
+
+static int wrap(struct drm_zcgem_gem_wrap_memfd *argument)
+{
+	struct drm_zcgem_memfd_range *range = (void *)(uintptr_t)argument->ranges.pointer;
+	uint64_t size = 0;
+	uint32_t i;
+
+	if (argument->ranges.stride != sizeof(*range))
+		return EINVAL;
+	for (i = 0; i < argument->ranges.count; i++)
+		size += range[i].size;
+	return create(size, DRM_ZCGEM_BACKING_MEMFD,
+		      argument->flags & DRM_ZCGEM_WRAP_READONLY ? DRM_ZCGEM_INFO_READONLY : 0,
+		      &argument->size, &argument->handle);
+}
+
+static int handle_to_fd(struct drm_prime_handle *argument)
+{
+	struct fake_object *object = lookup(argument->handle);
+	char path[32];
+
+	if (!object)
+		return ENOENT;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	argument->fd = open(path, O_CLOEXEC | (argument->flags & DRM_RDWR ? O_RDWR : O_RDONLY));
+	return argument->fd < 0 ? errno : 0;
+}
+
+static int fd_to_handle(struct drm_prime_handle *argument)
+{
+	struct stat wanted, other;
+	uint32_t i;
+	int fd;
+
+	if (fstat(argument->fd, &wanted))
+		return EBADF;
+	for (i = 1; i <= HANDLES; i++) {
+		if (!objects[i].fd || fstat(objects[i].fd, &other) || other.st_ino != wanted.st_ino)
+			continue;
+		argument->handle = i;
+		return 0;
+	}
+	fd = fcntl(argument->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return errno;
+	return new_handle(fd, wanted.st_size, DRM_ZCGEM_BACKING_IMPORT, 0, &argument->handle);
+}
+
+static int info(struct drm_zcgem_gem_info *argument)
+{
+	struct fake_object *object = lookup(argument->handle);
+
+	if (!object)
+		return ENOENT;
+	argument->size = object->size;
+	argument->backing = object->backing;
+	argument->flags = object->flags;
+	return 0;
+}
+
+static int gem_close(uint32_t handle)
+{
+	struct fake_object *object = lookup(handle);
+
+	if (!object)
+		return EINVAL;
+	close(object->fd);
+	object->fd = 0;
+	return 0;
+}
+
+static int dispatch(unsigned long request, void *argument)
+{
+	struct drm_zcgem_gem_create *new = argument;
+	struct drm_zcgem_get_param *param = argument;
+	struct drm_zcgem_gem_mmap_offset *offset = argument;
+
+	switch (request) {
+	case DRM_IOCTL_ZCGEM_GET_PARAM:
+		param->value = DRM_ZCGEM_UAPI_VERSION;
+		return param->param == DRM_ZCGEM_PARAM_UAPI_VERSION ? 0 : EINVAL;
+	case DRM_IOCTL_ZCGEM_GEM_CREATE:
+		return create(new->size, DRM_ZCGEM_BACKING_POOL, 0, &new->size, &new->handle);
+	case DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD:
+		return wrap(argument);
+	case DRM_IOCTL_ZCGEM_GEM_INFO:
+		return info(argument);
+	case DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET:
+		offset->offset = (offset->handle - 1) * MAX_OBJECT;
+		return lookup(offset->handle) ? 0 : ENOENT;
+	case DRM_IOCTL_PRIME_HANDLE_TO_FD:
+		return handle_to_fd(argument);
+	case DRM_IOCTL_PRIME_FD_TO_HANDLE:
+		return fd_to_handle(argument);
+	case DRM_IOCTL_GEM_CLOSE:
+		return gem_close(((struct drm_gem_close *)argument)->handle);
+	}
+	return ENOTTY;
+}
+
+int drmIoctl(int fd, unsigned long request, void *argument)
+{
+	int ret;
+
+	(void)fd;
+	pthread_mutex_lock(&lock);
+	if (fail_request == request) {
+		fail_request = 0;
+		ret = fail_error;
+	} else {
+		ret = dispatch(request, argument);
+	}
+	pthread_mutex_unlock(&lock);
+
+	/* Where a race would be, give it room. */
+	sched_yield();
+	errno = ret;
+	return ret ? -1 : 0;
+}
+
+drmVersionPtr drmGetVersion(int fd)
+{
+	static char name[] = "zcgem", other[] = "other";
+	static struct _drmVersion zcgem = { .name = name }, another = { .name = other };
+
+	return fcntl(fd, F_GETFD) < 0 ? NULL : fd <= 2 ? &another : &zcgem;
+}
+
+void drmFreeVersion(drmVersionPtr version)
+{
+	(void)version;
+}

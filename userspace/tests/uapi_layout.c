@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The layout that programs were compiled with: may grow at the end, never move.
+ */
+#include <stddef.h>
+
+#include <drm/zcgem_drm.h>
+
+#define SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size) && sizeof(struct type) % 8 == 0, #type)
+#define FIELD(type, field, offset) \
+	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+
+SIZE(drm_zcgem_array, 16);
+FIELD(drm_zcgem_array, pointer, 8);
+SIZE(drm_zcgem_get_param, 16);
+FIELD(drm_zcgem_get_param, value, 8);
+SIZE(drm_zcgem_gem_create, 16);
+FIELD(drm_zcgem_gem_create, handle, 12);
+SIZE(drm_zcgem_memfd_range, 24);
+FIELD(drm_zcgem_memfd_range, offset, 8);
+FIELD(drm_zcgem_memfd_range, size, 16);
+SIZE(drm_zcgem_gem_wrap_memfd, 32);
+FIELD(drm_zcgem_gem_wrap_memfd, handle, 20);
+FIELD(drm_zcgem_gem_wrap_memfd, size, 24);
+SIZE(drm_zcgem_gem_mmap_offset, 16);
+FIELD(drm_zcgem_gem_mmap_offset, offset, 8);
+SIZE(drm_zcgem_gem_info, 296);
+FIELD(drm_zcgem_gem_info, backing, 16);
+FIELD(drm_zcgem_gem_info, pins, 40);
+FIELD(drm_zcgem_gem_info, evictions, 88);
+FIELD(drm_zcgem_gem_info, extents_by_order, 104);
+
+_Static_assert(DRM_IOCTL_ZCGEM_GET_PARAM == 0xc0106440, "GET_PARAM");
+_Static_assert(DRM_IOCTL_ZCGEM_GEM_CREATE == 0xc0106441, "GEM_CREATE");
+_Static_assert(DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD == 0xc0206442, "GEM_WRAP_MEMFD");
+_Static_assert(DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET == 0xc0106444, "GEM_MMAP_OFFSET");
+_Static_assert(DRM_IOCTL_ZCGEM_GEM_INFO == 0xc1286445, "GEM_INFO");
