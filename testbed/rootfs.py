@@ -16,8 +16,9 @@ import sys
 
 SUITES = {"6.12": "trixie", "7.2": "forky"}
 
-# What a module build needs. linux-source is there for sw_sync, which stock kernels lack.
-BUILD = ["linux-headers-amd64", "linux-source", "make", "libc6-dev", "xz-utils"]
+# What a module build needs; perl for the kernel-doc check of W=1. linux-source is there for
+# sw_sync, which stock kernels lack, and for checkpatch.
+BUILD = ["linux-headers-amd64", "linux-source", "make", "libc6-dev", "xz-utils", "perl"]
 # Userspace is built where the run tree's libraries come from, so only forky needs this.
 USERSPACE = ["gcc", "libdrm-dev", "libpng-dev", "liburing-dev", "meson", "ninja-build",
              "pkgconf", "igt-gpu-tools"]
@@ -28,19 +29,22 @@ RUN = ["igt-gpu-tools", "igt-gpu-tools-tests", "busybox-static", "kmod", "util-l
 # documentation is dead weight.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
 
-# The kernel itself is unpacked, not installed: an installed one would pull in the
-# initramfs tools. One apt run serves headers and image, so the two versions agree. Debian
-# has split the image in three parts since 7.2.
+# The kernel's files in /opt/kernel. Debian 13's headers bring the image along; since 7.2 they do
+# not, and it is three packages, which are unpacked and not installed: nothing here boots it. One
+# apt run serves headers and image, so that the versions agree.
 KERNEL_HOOK = r'''
 cd /lib/modules; set -- *; [ $# = 1 ] || { echo "several kernels: $*" >&2; exit 1; }
-mkdir -p /opt/kernel /opt/debs; cd /opt/debs
-if apt-cache show "linux-binary-$1" >/dev/null 2>&1; then
-	apt-get -q download "linux-base-$1" "linux-binary-$1" "linux-modules-$1"
+mkdir -p /opt/kernel/boot /opt/kernel/usr/lib/modules/$1
+if [ -e "/boot/vmlinuz-$1" ]; then
+	rm -f /boot/initrd*
+	mv /boot/* /opt/kernel/boot/
+	mv "/lib/modules/$1/kernel" "/lib/modules/$1"/modules.* "/opt/kernel/usr/lib/modules/$1/"
 else
-	apt-get -q download "linux-image-$1"
+	mkdir /opt/debs; cd /opt/debs
+	apt-get -q download "linux-base-$1" "linux-binary-$1" "linux-modules-$1"
+	for deb in *.deb; do dpkg -x "$deb" /opt/kernel; done
+	rm -r /opt/debs
 fi
-for deb in *.deb; do dpkg -x "$deb" /opt/kernel; done
-rm -r /opt/debs
 '''
 
 
