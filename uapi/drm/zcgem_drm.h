@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zcgem: memory that a program already owns, as GEM objects, without a copy.
+ */
+#ifndef _UAPI_ZCGEM_DRM_H_
+#define _UAPI_ZCGEM_DRM_H_
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/**
+ * DOC: zcgem uAPI
+ *
+ * This interface is append-only. The rules that every definition here keeps:
+ *
+ * - Every structure is a multiple of 8 bytes long and has the same layout for
+ *   32-bit and 64-bit callers. Sizes, offsets and addresses are __u64 and
+ *   count bytes unless the field says otherwise.
+ * - There are no unions and no implicit padding. Fields named pad and all
+ *   unknown flag bits must be zero, else the call fails with EINVAL.
+ * - Arrays are passed as &struct drm_zcgem_array: stride, count, pointer. The
+ *   stride is the caller's sizeof of an element. A kernel that knows a longer
+ *   element reads the missing tail as zero; a kernel that knows a shorter one
+ *   refuses the call with E2BIG unless the tail it does not know is zero.
+ * - Structures grow only at their end, where zero means the old behaviour.
+ * - Each new feature raises %DRM_ZCGEM_PARAM_UAPI_VERSION and can be asked for
+ *   by a parameter of its own.
+ * - A failed call leaves no handle, no descriptor, no pin and no charge behind,
+ *   and the reason is written to the kernel log when DRM debugging is on
+ *   (drm.debug=0x2).
+ *
+ * All ioctls work on the render node. Errors common to all of them: EFAULT for
+ * a bad pointer, EINVAL for an unknown flag or a non-zero pad, ENOENT for a
+ * handle that does not exist, ENODEV once the device is gone, EINTR or
+ * ERESTARTSYS turned into a restart when a signal arrives while waiting.
+ */
+
+/** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
+#define DRM_ZCGEM_UAPI_VERSION		1
+
+/**
+ * struct drm_zcgem_array - An array in the caller's memory.
+ */
+struct drm_zcgem_array {
+	/** @stride: Bytes from one element to the next, at least 8 and at most 4096. */
+	__u32 stride;
+
+	/** @count: Number of elements. */
+	__u32 count;
+
+	/** @pointer: Address of the first element. */
+	__u64 pointer;
+};
+
+/**
+ * enum drm_zcgem_param - What %DRM_IOCTL_ZCGEM_GET_PARAM can be asked for.
+ *
+ * A parameter that this kernel does not know gives EINVAL, which is how a
+ * client finds that the feature behind it is absent.
+ */
+enum drm_zcgem_param {
+	/** @DRM_ZCGEM_PARAM_UAPI_VERSION: Highest %DRM_ZCGEM_UAPI_VERSION supported. */
+	DRM_ZCGEM_PARAM_UAPI_VERSION = 0,
+
+	/** @DRM_ZCGEM_PARAM_MAX_RANGES: Most elements a range list may have. */
+	DRM_ZCGEM_PARAM_MAX_RANGES = 1,
+
+	/** @DRM_ZCGEM_PARAM_MAX_SIZE: Largest size of one object in bytes. */
+	DRM_ZCGEM_PARAM_MAX_SIZE = 2,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_BACKINGS: Bit mask of the backings that can be created
+	 * here; bit n stands for value n of &enum drm_zcgem_backing.
+	 */
+	DRM_ZCGEM_PARAM_BACKINGS = 3,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_LEAF_SIZES: Bit mask of the page table entries a CPU
+	 * mapping can be made of: the sum of their sizes in bytes (4096, and
+	 * where the kernel allows it 2097152 and 1073741824).
+	 */
+	DRM_ZCGEM_PARAM_LEAF_SIZES = 4,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_LIVE_INVALIDATION: 1 if dynamic importers are told
+	 * when memory moves, 0 if this kernel was built without
+	 * CONFIG_DMABUF_MOVE_NOTIFY and pins memory while it is mapped instead.
+	 */
+	DRM_ZCGEM_PARAM_LIVE_INVALIDATION = 5,
+};
+
+/**
+ * struct drm_zcgem_get_param - Argument of %DRM_IOCTL_ZCGEM_GET_PARAM.
+ */
+struct drm_zcgem_get_param {
+	/** @param: In, one of &enum drm_zcgem_param. */
+	__u32 param;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+
+	/** @value: Out, the value. */
+	__u64 value;
+};
+
+/** DRM_ZCGEM_CREATE_WC - Map the object's pages write-combined on the CPU. */
+#define DRM_ZCGEM_CREATE_WC		(1u << 0)
+
+/**
+ * struct drm_zcgem_gem_create - Argument of %DRM_IOCTL_ZCGEM_GEM_CREATE.
+ *
+ * Makes an object of driver-owned, zeroed pages. Errors: EINVAL for a @size of
+ * zero, EFBIG for a @size above %DRM_ZCGEM_PARAM_MAX_SIZE, ENOMEM.
+ */
+struct drm_zcgem_gem_create {
+	/** @size: In, bytes, rounded up to the page size; out, the object's size. */
+	__u64 size;
+
+	/** @flags: In, %DRM_ZCGEM_CREATE_WC or 0. */
+	__u32 flags;
+
+	/** @handle: Out, GEM handle. */
+	__u32 handle;
+};
+
+/**
+ * struct drm_zcgem_memfd_range - One range of a memfd.
+ */
+struct drm_zcgem_memfd_range {
+	/**
+	 * @fd: A memfd on shmem or hugetlbfs that has F_SEAL_SHRINK. The object
+	 * holds its own reference; the descriptor may be closed afterwards.
+	 */
+	__s32 fd;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+
+	/** @offset: Start in the file, bytes, a multiple of the page size. */
+	__u64 offset;
+
+	/** @size: Length in bytes, a multiple of the page size, not zero. */
+	__u64 size;
+};
+
+/**
+ * DRM_ZCGEM_WRAP_READONLY - Make an object that can only be read.
+ *
+ * Without this flag the memory must be writable by the caller: a descriptor
+ * opened O_RDONLY gives EACCES and a write-sealed memfd gives EPERM. A
+ * read-only object cannot be mapped for writing, is exported O_RDONLY and may
+ * be mapped by devices in direction DMA_TO_DEVICE only.
+ */
+#define DRM_ZCGEM_WRAP_READONLY		(1u << 0)
+
+/**
+ * struct drm_zcgem_gem_wrap_memfd - Argument of %DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD.
+ *
+ * Makes an object whose pages are those of memfd ranges, one after the other in
+ * list order. Ranges may overlap and may come from several files. Holes are
+ * filled with zeroes, as by a write.
+ *
+ * Errors:
+ *
+ * - EINVAL: no range, a range that is unaligned, empty or wraps around, a bad
+ *   stride, an unknown flag, padding that is not zero, a file that has no
+ *   F_SEAL_SHRINK, a range that ends after the end of its file;
+ * - E2BIG: more than %DRM_ZCGEM_PARAM_MAX_RANGES ranges, or an element with a
+ *   tail that this kernel does not know and that is not zero;
+ * - EFBIG: the sum of the sizes is above %DRM_ZCGEM_PARAM_MAX_SIZE;
+ * - EBADF: @fd is not an open descriptor;
+ * - EBADFD: the file is not a memfd;
+ * - EACCES: the descriptor does not allow writing (or, read-only, reading);
+ * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
+ * - ENOMEM: no memory, or the caller's RLIMIT_MEMLOCK does not allow it.
+ */
+struct drm_zcgem_gem_wrap_memfd {
+	/** @ranges: In, array of &struct drm_zcgem_memfd_range. */
+	struct drm_zcgem_array ranges;
+
+	/** @flags: In, %DRM_ZCGEM_WRAP_READONLY or 0. */
+	__u32 flags;
+
+	/** @handle: Out, GEM handle. */
+	__u32 handle;
+
+	/** @size: Out, the object's size in bytes: the sum of the ranges. */
+	__u64 size;
+};
+
+/**
+ * struct drm_zcgem_gem_mmap_offset - Argument of %DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET.
+ *
+ * The offset is for mmap() with MAP_SHARED on the same node; MAP_PRIVATE gives
+ * EINVAL. Errors: EPERM for an object that has no CPU mapping.
+ */
+struct drm_zcgem_gem_mmap_offset {
+	/** @handle: In, GEM handle. */
+	__u32 handle;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+
+	/** @offset: Out, what to pass to mmap(). */
+	__u64 offset;
+};
+
+/**
+ * enum drm_zcgem_backing - Where an object's pages come from.
+ */
+enum drm_zcgem_backing {
+	/** @DRM_ZCGEM_BACKING_POOL: The driver's own pages. */
+	DRM_ZCGEM_BACKING_POOL = 0,
+
+	/** @DRM_ZCGEM_BACKING_MEMFD: Ranges of memfds. */
+	DRM_ZCGEM_BACKING_MEMFD = 1,
+
+	/** @DRM_ZCGEM_BACKING_USERPTR: Pinned address ranges of a process. */
+	DRM_ZCGEM_BACKING_USERPTR = 2,
+
+	/** @DRM_ZCGEM_BACKING_SVM: A mirror of an address range. */
+	DRM_ZCGEM_BACKING_SVM = 3,
+
+	/** @DRM_ZCGEM_BACKING_IMPORT: A dma-buf of another driver. */
+	DRM_ZCGEM_BACKING_IMPORT = 4,
+};
+
+/** DRM_ZCGEM_INFO_READONLY - The object can only be read. */
+#define DRM_ZCGEM_INFO_READONLY		(1u << 0)
+/** DRM_ZCGEM_INFO_WC - CPU mappings are write-combined. */
+#define DRM_ZCGEM_INFO_WC		(1u << 1)
+/** DRM_ZCGEM_INFO_RESIDENT - The object holds its pages now. */
+#define DRM_ZCGEM_INFO_RESIDENT		(1u << 2)
+/** DRM_ZCGEM_INFO_EXPORTED - A dma-buf of the object exists. */
+#define DRM_ZCGEM_INFO_EXPORTED		(1u << 3)
+
+/** DRM_ZCGEM_EXTENT_ORDERS - Entries of &drm_zcgem_gem_info.extents_by_order. */
+#define DRM_ZCGEM_EXTENT_ORDERS		24
+
+/**
+ * struct drm_zcgem_gem_info - Argument of %DRM_IOCTL_ZCGEM_GEM_INFO.
+ *
+ * A snapshot: other threads may change the object before the call returns.
+ */
+struct drm_zcgem_gem_info {
+	/** @handle: In, GEM handle. */
+	__u32 handle;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+
+	/** @size: Out, bytes. */
+	__u64 size;
+
+	/** @backing: Out, one of &enum drm_zcgem_backing. */
+	__u32 backing;
+
+	/** @flags: Out, bits named DRM_ZCGEM_INFO_*. */
+	__u32 flags;
+
+	/** @resident: Out, bytes whose pages the object holds now. */
+	__u64 resident;
+
+	/** @charged: Out, bytes charged to the creator's RLIMIT_MEMLOCK. */
+	__u64 charged;
+
+	/** @pins: Out, how many users forbid eviction now: mappings, pins. */
+	__u64 pins;
+
+	/** @mappings: Out, CPU mappings (VMAs) that exist now. */
+	__u64 mappings;
+
+	/** @attachments: Out, devices attached to the exported dma-buf. */
+	__u64 attachments;
+
+	/** @faults_pte: Out, faults so far that were served by 4 KiB entries. */
+	__u64 faults_pte;
+
+	/** @faults_pmd: Out, faults so far that were served by a 2 MiB entry. */
+	__u64 faults_pmd;
+
+	/** @faults_pud: Out, faults so far that were served by a 1 GiB entry. */
+	__u64 faults_pud;
+
+	/** @evictions: Out, how often the pages were taken back. */
+	__u64 evictions;
+
+	/** @extents: Out, physically contiguous runs, 0 if not resident. */
+	__u64 extents;
+
+	/**
+	 * @extents_by_order: Out, entry n counts the extents of at least 2^n and
+	 * less than 2^(n+1) pages; the last entry counts all larger ones.
+	 */
+	__u64 extents_by_order[DRM_ZCGEM_EXTENT_ORDERS];
+};
+
+#define DRM_ZCGEM_GET_PARAM		0x00
+#define DRM_ZCGEM_GEM_CREATE		0x01
+#define DRM_ZCGEM_GEM_WRAP_MEMFD	0x02
+/* 0x03 is reserved for GEM_WRAP_USERPTR */
+#define DRM_ZCGEM_GEM_MMAP_OFFSET	0x04
+#define DRM_ZCGEM_GEM_INFO		0x05
+/* 0x06 to 0x09 are reserved for GEM_WAIT, GEM_ADVISE, GEM_REVOKE, SUBMIT */
+
+#define DRM_IOCTL_ZCGEM_GET_PARAM \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, struct drm_zcgem_get_param)
+#define DRM_IOCTL_ZCGEM_GEM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_CREATE, struct drm_zcgem_gem_create)
+#define DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_WRAP_MEMFD, struct drm_zcgem_gem_wrap_memfd)
+#define DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_MMAP_OFFSET, struct drm_zcgem_gem_mmap_offset)
+#define DRM_IOCTL_ZCGEM_GEM_INFO \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_INFO, struct drm_zcgem_gem_info)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _UAPI_ZCGEM_DRM_H_ */
