@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: import backing
+ *
+ * A dma-buf of another driver, or of another zcgem device, as an object here. It
+ * shares the exporter's dma_resv. There are no pages to speak of: the CPU gets at
+ * the memory through the exporter's own mmap and vmap, so nothing of it is kept
+ * that could become stale, and struct pages are never looked at.
+ *
+ * The attachment is dynamic, so an exporter that can move its memory stays free
+ * to do so.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/mm.h>
+
+#include <drm/drm_prime.h>
+
+#include "zcgem_compat.h"
+#include "zcgem_object.h"
+
+#include <drm/zcgem_drm.h>
+
+static void zcgem_import_free(struct zcgem_object *obj)
+{
+	if (obj->bo.base.import_attach)
+		drm_prime_gem_destroy(&obj->bo.base, NULL);
+}
+
+static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
+						struct ttm_operation_ctx *ctx)
+{
+	return ERR_PTR(-ENXIO);
+}
+
+static const struct zcgem_backing_ops zcgem_import_ops = {
+	.name = "import",
+	.id = DRM_ZCGEM_BACKING_IMPORT,
+	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_FOREIGN,
+	.acquire = zcgem_import_acquire,
+	.free = zcgem_import_free,
+};
+
+/* dma_resv held. No mapping of the exporter's memory is kept, so none is stale. */
+static void zcgem_import_invalidate(struct dma_buf_attachment *attach)
+{
+}
+
+static const struct dma_buf_attach_ops zcgem_attach_ops = {
+	ZCGEM_INVALIDATE_MAPPINGS = zcgem_import_invalidate,
+};
+
+/**
+ * zcgem_import_create() - Make an object of a foreign dma-buf.
+ * @drm: the device
+ * @dmabuf: the dma-buf; the object takes its own reference
+ *
+ * Return: the object or an ERR_PTR().
+ */
+struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	struct zcgem_object *obj;
+	int ret;
+
+	if (!dmabuf->size || !PAGE_ALIGNED(dmabuf->size) || dmabuf->size > ZCGEM_MAX_SIZE)
+		return ERR_PTR(-EINVAL);
+
+	obj = zcgem_object_alloc(to_zcgem(drm), &zcgem_import_ops, NULL);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+
+	attach = dma_buf_dynamic_attach(dmabuf, drm->dev, &zcgem_attach_ops, obj);
+	if (IS_ERR(attach)) {
+		zcgem_object_abandon(obj);
+		return ERR_CAST(attach);
+	}
+	get_dma_buf(dmabuf);
+	obj->bo.base.import_attach = attach;
+
+	/* From here on freeing the object detaches. */
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = zcgem_object_init(obj, dmabuf->size, dmabuf->resv);
+	dma_resv_unlock(dmabuf->resv);
+	return ret ? ERR_PTR(ret) : &obj->bo.base;
+}
+
+/**
+ * zcgem_import_mmap() - Map an imported object by the exporter's mmap.
+ * @obj: an object whose memory is foreign
+ * @vma: the mapping, with the reference to @obj that DRM took for it
+ *
+ * Return: 0 with that reference dropped, or what the exporter says.
+ */
+int zcgem_import_mmap(struct zcgem_object *obj, struct vm_area_struct *vma)
+{
+	int ret;
+
+	/* The exporter may not set these, and must not find ours. */
+	vma->vm_private_data = NULL;
+	vma->vm_ops = NULL;
+
+	ret = dma_buf_mmap(obj->bo.base.import_attach->dmabuf, vma, 0);
+	if (ret)
+		return ret;
+
+	/* DRM insists on it; some exporters leave it out. */
+	vm_flags_set(vma, VM_DONTEXPAND);
+	drm_gem_object_put(&obj->bo.base);
+	return 0;
+}

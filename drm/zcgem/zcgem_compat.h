@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ZCGEM_COMPAT_H_
+#define _ZCGEM_COMPAT_H_
+
+#include <linux/dma-buf.h>
+#include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#ifdef ZCGEM_HAVE_PFN_T
+#include <linux/pfn_t.h>
+#endif
+
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
+
+/**
+ * DOC: kernel differences
+ *
+ * The only file that knows that kernels differ. Each entry names the change
+ * that made it necessary; the ZCGEM_HAVE_* symbols come from header greps in
+ * the Makefile. The current form of an interface is the one the driver is
+ * written against, so an in-tree version drops this file and replaces each
+ * call by the line in the "have" branch.
+ */
+
+/*
+ * "module: Convert symbol namespace to string literal" made the macro stop
+ * stringifying its argument.
+ */
+#ifdef ZCGEM_HAVE_UNQUOTED_IMPORT_NS
+#define ZCGEM_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS(DMA_BUF)
+#else
+#define ZCGEM_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
+#endif
+
+/*
+ * "mm: convert vmf_insert_pfn_{pmd,pud}() to plain pfns" removed pfn_t. Where
+ * it exists, PFN_DEV|PFN_MAP makes a devmap entry: with no dev_pagemap behind
+ * the page, get_user_pages_fast() backs off from it.
+ */
+static inline vm_fault_t zcgem_insert_pmd(struct vm_fault *vmf,
+					  unsigned long pfn, bool write)
+{
+#ifndef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	return VM_FAULT_FALLBACK;
+#elif defined(ZCGEM_HAVE_PFN_T)
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP), write);
+#else
+	return vmf_insert_pfn_pmd(vmf, pfn, write);
+#endif
+}
+
+static inline vm_fault_t zcgem_insert_pud(struct vm_fault *vmf,
+					  unsigned long pfn, bool write)
+{
+#ifndef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
+	return VM_FAULT_FALLBACK;
+#elif defined(ZCGEM_HAVE_PFN_T)
+	return vmf_insert_pfn_pud(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP), write);
+#else
+	return vmf_insert_pfn_pud(vmf, pfn, write);
+#endif
+}
+
+/* "mm: remove mm_struct from mm_get_unmapped_area()" dropped the argument. */
+static inline unsigned long
+zcgem_mm_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
+			   unsigned long pgoff, unsigned long flags)
+{
+#ifdef ZCGEM_HAVE_MM_IN_GET_UNMAPPED_AREA
+	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
+#else
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+#endif
+}
+
+/*
+ * "dma-buf: Rename .move_notify() callback to a clearer identifier" and the
+ * removal of CONFIG_DMABUF_MOVE_NOTIFY, which made invalidation unconditional.
+ */
+#ifdef ZCGEM_HAVE_INVALIDATE_MAPPINGS
+#define ZCGEM_INVALIDATE_MAPPINGS	.invalidate_mappings
+#define ZCGEM_LIVE_INVALIDATION		true
+#else
+#define ZCGEM_INVALIDATE_MAPPINGS	.move_notify
+#define ZCGEM_LIVE_INVALIDATION		IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY)
+#endif
+
+static inline void zcgem_dma_buf_invalidate_mappings(struct dma_buf *dmabuf)
+{
+#ifdef ZCGEM_HAVE_INVALIDATE_MAPPINGS
+	dma_buf_invalidate_mappings(dmabuf);
+#else
+	dma_buf_move_notify(dmabuf);
+#endif
+}
+
+/*
+ * "drm/ttm: replace multiple booleans with flags in device init", and the flag
+ * that tells the pool which order a driver gains from.
+ */
+static inline int zcgem_ttm_device_init(struct ttm_device *bdev,
+					const struct ttm_device_funcs *funcs,
+					struct device *dev,
+					struct address_space *mapping,
+					struct drm_vma_offset_manager *manager)
+{
+#ifdef ZCGEM_HAVE_TTM_ALLOCATION
+	return ttm_device_init(bdev, funcs, dev, mapping, manager,
+			       TTM_ALLOCATION_POOL_BENEFICIAL_ORDER(PMD_ORDER));
+#else
+	return ttm_device_init(bdev, funcs, dev, mapping, manager, false, false);
+#endif
+}
+
+/* "drm/ttm: Add ttm_bo_populate()" replaced the exported ttm_tt_populate(). */
+static inline int zcgem_ttm_bo_populate(struct ttm_buffer_object *bo,
+					struct ttm_operation_ctx *ctx)
+{
+#ifdef ZCGEM_HAVE_TTM_BO_POPULATE
+	return ttm_bo_populate(bo, ctx);
+#else
+	return ttm_tt_populate(bo->bdev, bo->ttm, ctx);
+#endif
+}
+
+/* "drm/ttm: rename ttm_bo_put to _fini": for drm_gem_object_funcs.free only. */
+static inline void zcgem_ttm_bo_fini(struct ttm_buffer_object *bo)
+{
+#ifdef ZCGEM_HAVE_TTM_BO_FINI
+	ttm_bo_fini(bo);
+#else
+	ttm_bo_put(bo);
+#endif
+}
+
+/*
+ * "mm/hugetlb: fix hugetlb_reserve_pages() for memfd_alloc_folio()": before it
+ * memfd_pin_folios() took huge pages for holes without a reservation and made
+ * the global counter underflow, so holes must be filled by the caller.
+ */
+#ifdef ZCGEM_HAVE_HUGETLB_RESERVING_MEMFD
+#define ZCGEM_PIN_FILLS_HUGETLB_HOLES	true
+#else
+#define ZCGEM_PIN_FILLS_HUGETLB_HOLES	false
+#endif
+
+/*
+ * memfd_get_seals() is not exported to modules on any kernel, so the inode's
+ * own field is read. The caller holds the inode lock where it matters that no
+ * seal is added meanwhile. Returns F_SEAL_* bits, or -EBADFD for a file that
+ * is neither on shmem nor on hugetlbfs.
+ */
+static inline int zcgem_memfd_seals(struct file *file)
+{
+	if (shmem_file(file))
+		return SHMEM_I(file_inode(file))->seals;
+#ifdef CONFIG_HUGETLBFS
+	if (is_file_hugepages(file))
+		return HUGETLBFS_I(file_inode(file))->seals;
+#endif
+	return -EBADFD;
+}
+
+#endif /* _ZCGEM_COMPAT_H_ */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ZCGEM_DEVICE_H_
+#define _ZCGEM_DEVICE_H_
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+#include <drm/drm_device.h>
+#include <drm/ttm/ttm_device.h>
+
+struct platform_device;
+
+/**
+ * struct zcgem_counters - What exists on a device now, for leak checks.
+ *
+ * Each is raised and lowered by the code that owns the thing counted.
+ */
+struct zcgem_counters {
+	/** @objects: GEM objects. */
+	atomic_long_t objects;
+
+	/** @resident_pages: Pages that objects hold. */
+	atomic_long_t resident_pages;
+
+	/** @pinned_folios: Pins on folios that are not the driver's own. */
+	atomic_long_t pinned_folios;
+
+	/** @charged_pages: Pages charged to RLIMIT_MEMLOCK of users. */
+	atomic_long_t charged_pages;
+
+	/** @mappings: VMAs of objects. */
+	atomic_long_t mappings;
+
+	/** @attachments: Devices attached to exported objects. */
+	atomic_long_t attachments;
+
+	/** @dma_maps: Scatter lists handed to importers. */
+	atomic_long_t dma_maps;
+
+	/** @evictions: How often pages of an object were taken back so far. */
+	atomic_long_t evictions;
+};
+
+/**
+ * struct zcgem_device - One zcgem device.
+ */
+struct zcgem_device {
+	/** @drm: The DRM device, with the reference count. */
+	struct drm_device drm;
+
+	/** @pdev: The platform device below it. */
+	struct platform_device *pdev;
+
+	/** @ttm: TTM's side of the device. */
+	struct ttm_device ttm;
+
+	/** @counters: What exists now. */
+	struct zcgem_counters counters;
+
+	/** @objects_lock: Guards @objects; a leaf lock. */
+	spinlock_t objects_lock;
+
+	/** @objects: All objects, oldest first, by &zcgem_object.link. */
+	struct list_head objects;
+};
+
+#define to_zcgem(d) container_of(d, struct zcgem_device, drm)
+
+#endif /* _ZCGEM_DEVICE_H_ */

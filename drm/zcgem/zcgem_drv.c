@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: overview
+ *
+ * zcgem wraps memory that a program already owns as GEM objects. It drives no
+ * hardware: the device is a platform device of its own making, with a render node
+ * for everything and a card node for the dumb buffers that some clients ask for.
+ *
+ * From a client to the memory there are three layers, and none reaches round the
+ * next: the ioctls (zcgem_ioctl.c), CPU mappings (zcgem_mmap.c) and PRIME
+ * (zcgem_prime.c) use objects (zcgem_object.c, zcgem_ttm.c) and their extents
+ * (zcgem_pages.c, zcgem_extents.c); objects use backings (zcgem_backing_*.c).
+ *
+ * This file makes and removes the device. The module cannot be removed while a
+ * file, an object or a dma-buf of it is open.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "zcgem_compat.h"
+#include "zcgem_debugfs.h"
+#include "zcgem_ioctl.h"
+#include "zcgem_mmap.h"
+#include "zcgem_object.h"
+#include "zcgem_prime.h"
+
+#include <drm/zcgem_drm.h>
+
+static const struct drm_ioctl_desc zcgem_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(ZCGEM_GET_PARAM, zcgem_ioctl_get_param, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_CREATE, zcgem_ioctl_gem_create, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_WRAP_MEMFD, zcgem_ioctl_gem_wrap_memfd, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_MMAP_OFFSET, zcgem_ioctl_gem_mmap_offset, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_INFO, zcgem_ioctl_gem_info, DRM_RENDER_ALLOW),
+};
+
+static const struct file_operations zcgem_fops = {
+	.owner = THIS_MODULE,
+	.open = drm_open,
+	.release = drm_release,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.get_unmapped_area = zcgem_get_unmapped_area,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+};
+
+static const struct drm_driver zcgem_driver = {
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ |
+			   DRIVER_SYNCOBJ_TIMELINE,
+	.name = "zcgem",
+	.desc = "zero-copy GEM objects of program memory",
+	.major = 1,
+	.minor = 0,
+	.fops = &zcgem_fops,
+	.ioctls = zcgem_ioctls,
+	.num_ioctls = ARRAY_SIZE(zcgem_ioctls),
+	.gem_prime_import = zcgem_gem_prime_import,
+	.dumb_create = zcgem_dumb_create,
+	.dumb_map_offset = zcgem_dumb_map_offset,
+};
+
+static void zcgem_ttm_release(struct drm_device *drm, void *data)
+{
+	ttm_device_fini(&to_zcgem(drm)->ttm);
+}
+
+static int zcgem_probe(struct platform_device *pdev)
+{
+	struct zcgem_device *zdev;
+	int ret;
+
+	zdev = devm_drm_dev_alloc(&pdev->dev, &zcgem_driver, struct zcgem_device, drm);
+	if (IS_ERR(zdev))
+		return PTR_ERR(zdev);
+
+	zdev->pdev = pdev;
+	spin_lock_init(&zdev->objects_lock);
+	INIT_LIST_HEAD(&zdev->objects);
+	platform_set_drvdata(pdev, zdev);
+
+	ret = zcgem_ttm_device_init(&zdev->ttm, &zcgem_ttm_funcs, &pdev->dev,
+				    zdev->drm.anon_inode->i_mapping,
+				    zdev->drm.vma_offset_manager);
+	if (ret)
+		return ret;
+	ret = drmm_add_action_or_reset(&zdev->drm, zcgem_ttm_release, NULL);
+	if (ret)
+		return ret;
+
+	zcgem_debugfs_init(zdev);
+	ret = drm_dev_register(&zdev->drm, 0);
+	if (ret)
+		return ret;
+
+	if (!ZCGEM_LIVE_INVALIDATION)
+		drm_info(&zdev->drm,
+			 "kernel without CONFIG_DMABUF_MOVE_NOTIFY: memory is pinned while importers map it\n");
+	return 0;
+}
+
+static void zcgem_remove(struct platform_device *pdev)
+{
+	struct zcgem_device *zdev = platform_get_drvdata(pdev);
+
+	drm_dev_unplug(&zdev->drm);
+}
+
+static struct platform_driver zcgem_platform_driver = {
+	.driver.name = "zcgem",
+	.probe = zcgem_probe,
+	.remove = zcgem_remove,
+};
+
+static struct platform_device *zcgem_pdev;
+
+static int __init zcgem_init(void)
+{
+	/* No device reads this memory itself, so none of it is out of reach. */
+	const struct platform_device_info info = {
+		.name = "zcgem",
+		.id = PLATFORM_DEVID_NONE,
+		.dma_mask = DMA_BIT_MASK(64),
+	};
+	int ret;
+
+	ret = platform_driver_register(&zcgem_platform_driver);
+	if (ret)
+		return ret;
+
+	zcgem_pdev = platform_device_register_full(&info);
+	if (IS_ERR(zcgem_pdev)) {
+		platform_driver_unregister(&zcgem_platform_driver);
+		return PTR_ERR(zcgem_pdev);
+	}
+	return 0;
+}
+
+static void __exit zcgem_exit(void)
+{
+	platform_device_unregister(zcgem_pdev);
+	platform_driver_unregister(&zcgem_platform_driver);
+}
+
+module_init(zcgem_init);
+module_exit(zcgem_exit);
+
+MODULE_DESCRIPTION("zero-copy GEM objects of program memory");
+MODULE_AUTHOR("The zcgem developers");
+MODULE_LICENSE("GPL");
+ZCGEM_IMPORT_NS_DMA_BUF;

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: extents
+ *
+ * The list of physically contiguous runs that make up an object. It costs 16
+ * bytes a run, however long the run is, so an object of huge pages needs a few
+ * kilobytes for each GiB where an array of pages needs megabytes. Lookup is a
+ * binary search.
+ *
+ * This is pure arithmetic on page numbers: it takes no lock and no reference
+ * and knows nothing of where the pages come from. Whoever owns a list
+ * serialises its changes. It must never ask for more than eight physically
+ * contiguous pages, since lists can have millions of entries and any client can
+ * make one.
+ */
+
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "zcgem_extents.h"
+
+#define ZCGEM_EXTENTS_FIRST	8
+
+/* Largest table that is taken from the page allocator in one piece, order 3. */
+#define ZCGEM_TABLE_KMALLOC	(PAGE_SIZE << 3)
+
+/**
+ * zcgem_table_alloc() - Allocate a table that may be long.
+ * @count: number of elements
+ * @size: bytes of an element
+ *
+ * Charged to the caller's memory cgroup. Unlike kvmalloc() this never tries a
+ * physically contiguous block above order 3. May sleep.
+ *
+ * Return: the uninitialised table or NULL; free it with zcgem_table_free().
+ */
+void *zcgem_table_alloc(size_t count, size_t size)
+{
+	size_t bytes = size_mul(count, size);
+
+	if (bytes <= ZCGEM_TABLE_KMALLOC)
+		return kmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (bytes > INT_MAX)
+		return NULL;
+	return __vmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
+
+/**
+ * zcgem_table_free() - Free what zcgem_table_alloc() returned.
+ * @table: the table or NULL
+ */
+void zcgem_table_free(void *table)
+{
+	kvfree(table);
+}
+
+static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long capacity)
+{
+	struct zcgem_extent *table;
+
+	table = zcgem_table_alloc(capacity, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+
+	if (extents->count)
+		memcpy(table, extents->table, extents->count * sizeof(*table));
+	zcgem_table_free(extents->table);
+	extents->table = table;
+	extents->capacity = capacity;
+	return 0;
+}
+
+/**
+ * zcgem_extents_append() - Add pages to the end.
+ * @extents: the runs
+ * @pfn: frame of the first page
+ * @npages: number of pages, not zero
+ *
+ * A run that continues the last one physically is merged with it.
+ *
+ * Return: 0 or -ENOMEM, in which case nothing was added.
+ */
+int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
+			 unsigned long npages)
+{
+	int ret;
+
+	if (!extents->count || zcgem_extents_end_pfn(extents) != pfn) {
+		if (extents->count == extents->capacity) {
+			ret = zcgem_extents_resize(extents,
+						   max(2 * extents->capacity,
+						       (unsigned long)ZCGEM_EXTENTS_FIRST));
+			if (ret)
+				return ret;
+		}
+		extents->table[extents->count].start = extents->npages;
+		extents->table[extents->count].pfn = pfn;
+		extents->count++;
+	}
+
+	extents->npages += npages;
+	return 0;
+}
+
+/**
+ * zcgem_extents_trim() - Give back the unused part of the table.
+ * @extents: the runs
+ *
+ * Does nothing if the waste is small or no memory can be had for it.
+ */
+void zcgem_extents_trim(struct zcgem_extents *extents)
+{
+	if (extents->count && extents->capacity - extents->count > extents->count / 8)
+		zcgem_extents_resize(extents, extents->count);
+}
+
+/**
+ * zcgem_extents_free() - Free the table.
+ * @extents: the runs; the pages themselves are not touched
+ */
+void zcgem_extents_free(struct zcgem_extents *extents)
+{
+	zcgem_table_free(extents->table);
+	memset(extents, 0, sizeof(*extents));
+}
+
+/**
+ * zcgem_extents_find() - Which run holds a page.
+ * @extents: the runs
+ * @page: page of the object, less than @extents->npages
+ *
+ * Return: index of the run.
+ */
+unsigned long zcgem_extents_find(const struct zcgem_extents *extents, pgoff_t page)
+{
+	unsigned long low = 0, high = extents->count;
+
+	while (high - low > 1) {
+		unsigned long mid = low + (high - low) / 2;
+
+		if (extents->table[mid].start <= page)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/**
+ * zcgem_extents_lookup() - Where a page is.
+ * @extents: the runs
+ * @page: page of the object
+ * @pfn: set to the frame of the page
+ *
+ * Return: how many pages from @page on are physically contiguous, 0 if @page is
+ * beyond the end.
+ */
+unsigned long zcgem_extents_lookup(const struct zcgem_extents *extents, pgoff_t page,
+				   unsigned long *pfn)
+{
+	unsigned long index;
+	pgoff_t skip;
+
+	if (page >= extents->npages)
+		return 0;
+
+	index = zcgem_extents_find(extents, page);
+	skip = page - extents->table[index].start;
+	*pfn = extents->table[index].pfn + skip;
+	return zcgem_extents_length(extents, index) - skip;
+}
+
+/**
+ * zcgem_extents_max_order() - Largest naturally aligned block.
+ * @extents: the runs
+ *
+ * Return: the largest n for which some run holds 2^n pages that start at a
+ * multiple of 2^n frames, 0 if there is no page.
+ */
+unsigned int zcgem_extents_max_order(const struct zcgem_extents *extents)
+{
+	unsigned int best = 0;
+	unsigned long i;
+
+	for (i = 0; i < extents->count; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+		unsigned long end = pfn + zcgem_extents_length(extents, i);
+
+		while (round_up(pfn, 2UL << best) + (2UL << best) <= end)
+			best++;
+	}
+	return best;
+}
+
+/**
+ * zcgem_extents_histogram() - Count runs by size.
+ * @extents: the runs
+ * @by_order: out; entry n counts the runs of 2^n to 2^(n+1)-1 pages
+ * @entries: length of @by_order; the last entry counts all longer runs too
+ */
+void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
+			     unsigned int entries)
+{
+	unsigned long i;
+
+	memset(by_order, 0, entries * sizeof(*by_order));
+	for (i = 0; i < extents->count; i++) {
+		unsigned int order = ilog2(zcgem_extents_length(extents, i));
+
+		by_order[min(order, entries - 1)]++;
+	}
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: CPU mappings
+ *
+ * A mapping is VM_PFNMAP and shared, so no kernel path can take a reference to a
+ * page through it: get_user_pages() refuses the VMA, and its fast variant backs
+ * off from special and devmap entries. A fault fills the largest page table leaf
+ * that the object's extents, the VMA and the address allow: 1 GiB, 2 MiB, or all
+ * 4 KiB entries of the surrounding 2 MiB in one pass.
+ *
+ * Entries are made under the object's dma_resv and zapped under it before the
+ * object lets go of the pages. After taking it the page table is looked at again,
+ * since another thread may have been faster: a leaf of another size that is there
+ * already wins. Which size is right follows from the object and the VMA alone,
+ * never from a lock that was busy, because a range that once got a table of
+ * smaller entries can never become a large leaf again.
+ *
+ * A fault may come with mmap_lock or with just the lock of its VMA. dma_resv
+ * nests inside both, but is not waited for under them: the fault lock is dropped
+ * first, with release_fault_lock() which knows which one it is. TTM's own fault
+ * helpers know only mmap_lock and must not be used.
+ *
+ * The page of the object comes from vmf->pgoff and the object's offset in the
+ * DRM file, never from vm_start or vm_pgoff, which change when a VMA is split.
+ */
+
+#include <linux/highmem.h>
+#include <linux/mman.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+
+#include "zcgem_compat.h"
+#include "zcgem_mmap.h"
+#include "zcgem_object.h"
+#include "zcgem_trace.h"
+
+#define ZCGEM_PMD_ORDER		(PMD_SHIFT - PAGE_SHIFT)
+#define ZCGEM_PUD_ORDER		(PUD_SHIFT - PAGE_SHIFT)
+
+static struct zcgem_object *zcgem_vma_object(struct vm_area_struct *vma)
+{
+	return to_zcgem_object(vma->vm_private_data);
+}
+
+static pgoff_t zcgem_fault_page(struct vm_fault *vmf, struct zcgem_object *obj)
+{
+	return vmf->pgoff - drm_vma_node_start(&obj->bo.base.vma_node);
+}
+
+/* Is there anything where a leaf of this size would go that must stay? */
+static bool zcgem_table_present(struct vm_fault *vmf, unsigned int order)
+{
+	if (order == ZCGEM_PUD_ORDER) {
+		pud_t pud = READ_ONCE(*vmf->pud);
+
+		return !pud_none(pud) && !pud_leaf(pud);
+	} else {
+		pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+		return !pmd_none(pmd) && !pmd_leaf(pmd);
+	}
+}
+
+static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *obj,
+				    unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long size = PAGE_SIZE << order;
+	unsigned long addr = ALIGN_DOWN(vmf->address, size);
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	unsigned long pfn, run;
+	pgoff_t page;
+
+	if (addr < vma->vm_start || addr + size > vma->vm_end)
+		return VM_FAULT_FALLBACK;
+
+	page = zcgem_fault_page(vmf, obj) - ((vmf->address - addr) >> PAGE_SHIFT);
+	run = zcgem_extents_lookup(&obj->pages->extents, page, &pfn);
+	if (run < 1UL << order || !IS_ALIGNED(pfn, 1UL << order))
+		return VM_FAULT_FALLBACK;
+	if (zcgem_table_present(vmf, order))
+		return VM_FAULT_FALLBACK;
+
+	return order == ZCGEM_PUD_ORDER ? zcgem_insert_pud(vmf, pfn, write) :
+					  zcgem_insert_pmd(vmf, pfn, write);
+}
+
+struct zcgem_fill {
+	const struct zcgem_extents *extents;
+	struct mm_struct *mm;
+	pgprot_t prot;
+	/* The run that the next entry belongs to, and what is left of it. */
+	unsigned long index;
+	unsigned long pfn;
+	unsigned long left;
+};
+
+static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
+{
+	struct zcgem_fill *fill = data;
+
+	if (!fill->left) {
+		fill->index++;
+		fill->pfn = fill->extents->table[fill->index].pfn;
+		fill->left = zcgem_extents_length(fill->extents, fill->index);
+	}
+	if (pte_none(ptep_get(pte)))
+		set_pte_at(fill->mm, addr, pte, pte_mkspecial(pfn_pte(fill->pfn, fill->prot)));
+	fill->pfn++;
+	fill->left--;
+	return 0;
+}
+
+/*
+ * All entries of the faulting address's page table, one pass. The window never
+ * leaves the 2 MiB whose page table the core has just found to be no leaf, so
+ * no leaf can be met on the way and at most 512 entries are made.
+ */
+static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object *obj,
+				       unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	pgoff_t first = zcgem_fault_page(vmf, obj) - ((vmf->address - start) >> PAGE_SHIFT);
+	struct zcgem_fill fill = {
+		.extents = &obj->pages->extents,
+		.mm = vma->vm_mm,
+		.prot = vma->vm_page_prot,
+	};
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
+	int ret;
+
+	/* Another thread has put a leaf here since the core looked. */
+	if (!pmd_none(pmd) && pmd_leaf(pmd))
+		return VM_FAULT_NOPAGE;
+
+	fill.index = zcgem_extents_find(fill.extents, first);
+	fill.left = zcgem_extents_lookup(fill.extents, first, &fill.pfn);
+
+	ret = apply_to_page_range(vma->vm_mm, start, end - start, zcgem_fill_entry, &fill);
+	return ret ? vmf_error(ret) : VM_FAULT_NOPAGE;
+}
+
+static enum zcgem_leaf zcgem_leaf_of(unsigned int order)
+{
+	if (order == ZCGEM_PUD_ORDER)
+		return ZCGEM_LEAF_PUD;
+	return order == ZCGEM_PMD_ORDER ? ZCGEM_LEAF_PMD : ZCGEM_LEAF_PTE;
+}
+
+static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *obj,
+				     unsigned int order, int *error)
+{
+	unsigned long size = PAGE_SIZE << max_t(unsigned int, order, ZCGEM_PMD_ORDER);
+	unsigned long start = ALIGN_DOWN(vmf->address, size);
+	unsigned long end = min(start + size, vmf->vma->vm_end);
+	pgoff_t page = zcgem_fault_page(vmf, obj);
+	pgoff_t npages = zcgem_object_npages(obj);
+	unsigned long pfn;
+	vm_fault_t ret;
+	pgoff_t first;
+
+	if (page >= npages)
+		return VM_FAULT_SIGBUS;
+	if (order && order != ZCGEM_PMD_ORDER && order != ZCGEM_PUD_ORDER)
+		return VM_FAULT_FALLBACK;
+	start = max(start, vmf->vma->vm_start);
+	first = page - ((vmf->address - start) >> PAGE_SHIFT);
+	end = min(end, start + ((npages - first) << PAGE_SHIFT));
+
+	*error = zcgem_object_acquire(obj);
+	if (*error)
+		return 0;
+	/* Say no to a leaf that cannot be before looking at every page of it. */
+	if (order && zcgem_extents_lookup(&obj->pages->extents, first, &pfn) < 1UL << order)
+		return VM_FAULT_FALLBACK;
+	*error = zcgem_object_acquire_current(obj, first, (end - start) >> PAGE_SHIFT);
+	if (*error)
+		return 0;
+
+	if (order)
+		ret = zcgem_insert_leaf(vmf, obj, order);
+	else
+		ret = zcgem_insert_entries(vmf, obj, start, end);
+
+	if (ret == VM_FAULT_NOPAGE) {
+		atomic64_inc(&obj->faults[zcgem_leaf_of(order)]);
+		trace_zcgem_fault(obj, vmf->address, order);
+	}
+	return ret;
+}
+
+/* Wait for the object where nothing is locked, and have the fault come again. */
+static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *obj,
+				    bool prepare)
+{
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	drm_gem_object_get(&obj->bo.base);
+	release_fault_lock(vmf);
+	if (prepare) {
+		/* Only RETRY can be returned now; the next round reports it. */
+		WRITE_ONCE(obj->prepare_error, zcgem_object_prepare(obj));
+	} else if (!zcgem_object_lock(obj)) {
+		zcgem_object_unlock(obj);
+	}
+	drm_gem_object_put(&obj->bo.base);
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct zcgem_object *obj = zcgem_vma_object(vmf->vma);
+	int error = 0, idx;
+	vm_fault_t ret;
+
+	if (!dma_resv_trylock(obj->bo.base.resv)) {
+		if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
+			return zcgem_fault_later(vmf, obj, false);
+		if (zcgem_object_lock(obj))
+			return VM_FAULT_NOPAGE;
+	}
+
+	if (drm_dev_enter(obj->bo.base.dev, &idx)) {
+		ret = zcgem_fault_locked(vmf, obj, order, &error);
+		drm_dev_exit(idx);
+	} else {
+		ret = VM_FAULT_SIGBUS;
+	}
+	zcgem_object_unlock(obj);
+
+	if (error == -EAGAIN) {
+		if (vmf->flags & FAULT_FLAG_TRIED)
+			error = xchg(&obj->prepare_error, 0) ?: -EAGAIN;
+		if (error == -EAGAIN)
+			return zcgem_fault_later(vmf, obj, true);
+	}
+	if (error == -EINTR || error == -ERESTARTSYS)
+		return VM_FAULT_NOPAGE;
+	return error ? vmf_error(error) : ret;
+}
+
+static vm_fault_t zcgem_fault(struct vm_fault *vmf)
+{
+	return zcgem_huge_fault(vmf, 0);
+}
+
+/*
+ * mremap() moves page tables but does not know leaves of PUD size: it would drop
+ * the entry and leave the TLB as it is. It opens the new VMA first, so nothing
+ * that large is left to move if the node is zapped here. The same keeps a split
+ * inside 1 GiB from meeting a leaf that covers both halves.
+ */
+static void zcgem_vm_open(struct vm_area_struct *vma)
+{
+	struct zcgem_object *obj = zcgem_vma_object(vma);
+
+	drm_gem_vm_open(vma);
+	atomic_inc(&obj->mappings);
+	atomic_long_inc(&zcgem_object_device(obj)->counters.mappings);
+
+	if (atomic64_read(&obj->faults[ZCGEM_LEAF_PUD]))
+		ttm_bo_unmap_virtual(&obj->bo);
+}
+
+static void zcgem_vm_close(struct vm_area_struct *vma)
+{
+	struct zcgem_object *obj = zcgem_vma_object(vma);
+
+	atomic_dec(&obj->mappings);
+	atomic_long_dec(&zcgem_object_device(obj)->counters.mappings);
+	drm_gem_vm_close(vma);
+}
+
+/* For a debugger: ptrace() and /proc/PID/mem, which cannot get at the pages. */
+static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
+			   int len, int write)
+{
+	struct zcgem_object *obj = zcgem_vma_object(vma);
+	pgoff_t page = linear_page_index(vma, addr) -
+		drm_vma_node_start(&obj->bo.base.vma_node);
+	unsigned int offset = offset_in_page(addr);
+	int done = 0, ret, idx;
+
+	if (write && obj->readonly)
+		return -EACCES;
+	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+		return -EIO;
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		goto exit;
+
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	while (!ret && done < len) {
+		int n = min_t(int, len - done, PAGE_SIZE - offset);
+		unsigned long pfn;
+		void *kaddr;
+
+		if (!zcgem_extents_lookup(&obj->pages->extents, page, &pfn))
+			break;
+		kaddr = kmap_local_page(pfn_to_page(pfn));
+		if (write)
+			memcpy(kaddr + offset, buf + done, n);
+		else
+			memcpy(buf + done, kaddr + offset, n);
+		kunmap_local(kaddr);
+
+		done += n;
+		offset = 0;
+		page++;
+	}
+	zcgem_object_unlock(obj);
+exit:
+	drm_dev_exit(idx);
+	return ret ?: done;
+}
+
+const struct vm_operations_struct zcgem_vm_ops = {
+	.open = zcgem_vm_open,
+	.close = zcgem_vm_close,
+	.fault = zcgem_fault,
+	.huge_fault = zcgem_huge_fault,
+	.access = zcgem_vm_access,
+};
+
+/**
+ * zcgem_gem_mmap() - &drm_gem_object_funcs.mmap, for the node and the dma-buf.
+ * @gem: the object, with a reference that the mapping keeps
+ * @vma: the mapping
+ *
+ * Return: 0, -EINVAL for a private mapping, -EACCES for a writable mapping of a
+ * read-only object, -EPERM if the object has no CPU mapping.
+ */
+int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
+{
+	struct zcgem_object *obj = to_zcgem_object(gem);
+
+	/* Not is_cow_mapping(): a private mapping of a read-only file is none. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (!(obj->ops->flags & ZCGEM_BACKING_MAPPABLE))
+		return -EPERM;
+	if (obj->readonly && vma->vm_flags & VM_WRITE)
+		return -EACCES;
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
+		return zcgem_import_mmap(obj, vma);
+
+	if (obj->readonly)
+		vm_flags_clear(vma, VM_MAYWRITE);
+	/* VM_HUGEPAGE lets huge faults happen where THP is set to madvise. */
+	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_HUGEPAGE);
+	vma->vm_page_prot = zcgem_object_pgprot(obj, vma->vm_page_prot);
+
+	atomic_inc(&obj->mappings);
+	atomic_long_inc(&zcgem_object_device(obj)->counters.mappings);
+	return 0;
+}
+
+/* How a mapping at this offset of the DRM file should be placed. */
+static void zcgem_placement_hint(struct file *file, unsigned long pgoff, unsigned long npages,
+				 unsigned int *order, unsigned long *phase)
+{
+	struct drm_file *priv = file->private_data;
+	struct drm_vma_offset_manager *manager = priv->minor->dev->vma_offset_manager;
+	struct drm_vma_offset_node *node;
+
+	*order = 0;
+	*phase = 0;
+
+	drm_vma_offset_lock_lookup(manager);
+	node = drm_vma_offset_lookup_locked(manager, pgoff, npages);
+	if (node && drm_vma_node_is_allowed(node, priv)) {
+		struct zcgem_object *obj =
+			to_zcgem_object(container_of(node, struct drm_gem_object, vma_node));
+
+		*order = READ_ONCE(obj->map_order);
+		*phase = READ_ONCE(obj->map_phase) + (pgoff - drm_vma_node_start(node));
+	}
+	drm_vma_offset_unlock_lookup(manager);
+}
+
+/**
+ * zcgem_get_unmapped_area() - Place a mapping so that the largest leaf fits.
+ * @file: the DRM file
+ * @addr: hint or, with MAP_FIXED, the address
+ * @len: bytes
+ * @pgoff: offset in the DRM file, pages
+ * @flags: MAP_*
+ *
+ * Return: an address, or an errno.
+ */
+unsigned long zcgem_get_unmapped_area(struct file *file, unsigned long addr,
+				      unsigned long len, unsigned long pgoff,
+				      unsigned long flags)
+{
+	unsigned long phase, align, start, found;
+	unsigned int order;
+
+	if (addr || flags & MAP_FIXED)
+		goto anywhere;
+
+	zcgem_placement_hint(file, pgoff, len >> PAGE_SHIFT, &order, &phase);
+	align = PAGE_SIZE << order;
+	/* Less than a leaf, or the address space does not wrap. */
+	if (!order || len < align || len + align < len)
+		goto anywhere;
+
+	start = zcgem_mm_get_unmapped_area(file, 0, len + align, 0, flags);
+	if (IS_ERR_VALUE(start))
+		goto anywhere;
+
+	found = ALIGN_DOWN(start, align) + ((phase << PAGE_SHIFT) & (align - 1));
+	if (found < start)
+		found += align;
+	return found;
+
+anywhere:
+	return zcgem_mm_get_unmapped_area(file, addr, len, 0, flags);
+}

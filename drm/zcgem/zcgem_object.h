@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ZCGEM_OBJECT_H_
+#define _ZCGEM_OBJECT_H_
+
+#include <linux/iosys-map.h>
+#include <linux/sched.h>
+
+#include <drm/drm_gem.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "zcgem_account.h"
+#include "zcgem_device.h"
+#include "zcgem_pages.h"
+
+struct zcgem_object;
+
+/** ZCGEM_MAX_SIZE - Largest object, bytes: what a ttm_tt's page count can say, halved. */
+#define ZCGEM_MAX_SIZE		(1ULL << 42)
+
+/** ZCGEM_BACKING_MAPPABLE - Objects can be mapped by the CPU. */
+#define ZCGEM_BACKING_MAPPABLE	BIT(0)
+/** ZCGEM_BACKING_EVICTABLE - Pages can be given back and had again by acquire. */
+#define ZCGEM_BACKING_EVICTABLE	BIT(1)
+/** ZCGEM_BACKING_TTM_PAGES - TTM allocates the pages and may swap them out. */
+#define ZCGEM_BACKING_TTM_PAGES	BIT(2)
+/** ZCGEM_BACKING_FOREIGN - The memory is another driver's; there are no pages. */
+#define ZCGEM_BACKING_FOREIGN	BIT(3)
+
+/**
+ * struct zcgem_backing_ops - What differs between kinds of memory.
+ *
+ * Only zcgem_object.c and zcgem_ttm.c call these.
+ */
+struct zcgem_backing_ops {
+	/** @name: For people, in debugfs. */
+	const char *name;
+
+	/** @id: One of &enum drm_zcgem_backing. */
+	u32 id;
+
+	/** @flags: Bits named ZCGEM_BACKING_*. */
+	unsigned int flags;
+
+	/**
+	 * @prepare: Get the pages where any lock may be taken.
+	 *
+	 * Called without dma_resv and mmap_lock when @acquire has returned
+	 * -EAGAIN. Returns a sealed set with one reference or an ERR_PTR()
+	 * that is not -EAGAIN.
+	 */
+	struct zcgem_pages *(*prepare)(struct zcgem_object *obj);
+
+	/**
+	 * @acquire: Get the pages under dma_resv.
+	 *
+	 * Called with the object's dma_resv held, perhaps under mmap_lock, so
+	 * it must not take mmap_lock or an inode lock nor use GUP or HMM.
+	 * Returns a sealed set with one reference or an ERR_PTR(), -EAGAIN if
+	 * only @prepare can do it.
+	 */
+	struct zcgem_pages *(*acquire)(struct zcgem_object *obj, struct ttm_tt *tt,
+				       struct ttm_operation_ctx *ctx);
+
+	/** @release: Undo @acquire beyond dropping the set. Optional, dma_resv held. */
+	void (*release)(struct zcgem_object *obj, struct ttm_tt *tt);
+
+	/**
+	 * @current_pages: Are the object's pages still those of their source?
+	 *
+	 * Called with dma_resv held for a resident object. Optional; without it
+	 * they always are.
+	 */
+	bool (*current_pages)(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+
+	/** @free: Free the private part. No locks held. Optional. */
+	void (*free)(struct zcgem_object *obj);
+};
+
+/**
+ * struct zcgem_object - A GEM object.
+ *
+ * Fields without a lock named are set at creation and then constant.
+ */
+struct zcgem_object {
+	/** @bo: TTM's buffer object, which embeds the GEM object. */
+	struct ttm_buffer_object bo;
+
+	/** @ops: The kind of memory. */
+	const struct zcgem_backing_ops *ops;
+
+	/** @backing: Private to @ops. */
+	void *backing;
+
+	/** @readonly: Nobody may write through the object. */
+	bool readonly;
+
+	/** @caching: How the CPU maps the pages. */
+	enum ttm_caching caching;
+
+	/** @pages: The pages while resident, else NULL. Under dma_resv. */
+	struct zcgem_pages *pages;
+
+	/** @staged: What prepare() got, on its way to @pages. Under dma_resv. */
+	struct zcgem_pages *staged;
+
+	/**
+	 * @prepare_error: Why the last attempt of a page fault to prepare the
+	 * object failed, for the retry of that fault to report.
+	 */
+	int prepare_error;
+
+	/** @pins: Users that forbid eviction: vmaps, dma-buf pins. Under dma_resv. */
+	unsigned int pins;
+
+	/** @vmap_count: Users of @vaddr. Under dma_resv. */
+	unsigned int vmap_count;
+
+	/** @vaddr: Kernel mapping while @vmap_count is not zero. Under dma_resv. */
+	void *vaddr;
+
+	/** @vaddr_vmapped: @vaddr came from vmap(), not from the linear map. */
+	bool vaddr_vmapped;
+
+	/** @dma_maps: Importers' scatter lists, &zcgem_dma_map.link. Under dma_resv. */
+	struct list_head dma_maps;
+
+	/** @attachments: Devices attached to the dma-buf. */
+	atomic_t attachments;
+
+	/** @mappings: VMAs. */
+	atomic_t mappings;
+
+	/**
+	 * @map_order: Order of the largest page table leaf that can map the
+	 * pages; a hint for placing mappings, read without a lock.
+	 */
+	unsigned int map_order;
+
+	/** @map_phase: What page 0's address must be modulo 2^@map_order, in pages. */
+	unsigned long map_phase;
+
+	/** @faults: Faults served by an entry of PTE, PMD, PUD size. */
+	atomic64_t faults[3];
+
+	/** @evictions: How often the pages were taken back. */
+	atomic64_t evictions;
+
+	/** @charge: What the creator's RLIMIT_MEMLOCK was charged. */
+	struct zcgem_charge charge;
+
+	/** @link: In &zcgem_device.objects. */
+	struct list_head link;
+
+	/** @creator: PID of the creating process in the initial namespace. */
+	pid_t creator;
+
+	/** @comm: Its name then. */
+	char comm[TASK_COMM_LEN];
+};
+
+/* Index into &zcgem_object.faults. */
+enum zcgem_leaf {
+	ZCGEM_LEAF_PTE,
+	ZCGEM_LEAF_PMD,
+	ZCGEM_LEAF_PUD,
+};
+
+#define to_zcgem_object(gem) container_of(gem, struct zcgem_object, bo.base)
+
+static inline struct zcgem_device *zcgem_object_device(struct zcgem_object *obj)
+{
+	return to_zcgem(obj->bo.base.dev);
+}
+
+static inline pgoff_t zcgem_object_npages(struct zcgem_object *obj)
+{
+	return obj->bo.base.size >> PAGE_SHIFT;
+}
+
+struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
+					const struct zcgem_backing_ops *ops,
+					void *backing);
+int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv);
+void zcgem_object_abandon(struct zcgem_object *obj);
+int zcgem_object_lock(struct zcgem_object *obj);
+void zcgem_object_unlock(struct zcgem_object *obj);
+int zcgem_object_charge(struct zcgem_object *obj, u64 size);
+int zcgem_object_prepare(struct zcgem_object *obj);
+int zcgem_object_acquire(struct zcgem_object *obj);
+int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+int zcgem_object_pin(struct zcgem_object *obj);
+void zcgem_object_unpin(struct zcgem_object *obj);
+int zcgem_object_evict(struct zcgem_object *obj);
+int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);
+void zcgem_object_vunmap(struct zcgem_object *obj);
+pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
+
+extern const struct drm_gem_object_funcs zcgem_gem_funcs;
+
+/* zcgem_ttm.c */
+extern const struct ttm_device_funcs zcgem_ttm_funcs;
+extern struct ttm_placement zcgem_system_placement;
+void zcgem_ttm_destroy(struct ttm_buffer_object *bo);
+
+/* zcgem_backing_*.c */
+struct drm_zcgem_gem_create;
+struct drm_zcgem_gem_wrap_memfd;
+
+struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 flags);
+struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
+					const struct drm_zcgem_gem_wrap_memfd *args);
+struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf);
+int zcgem_import_mmap(struct zcgem_object *obj, struct vm_area_struct *vma);
+extern const struct zcgem_backing_ops zcgem_pool_ops;
+
+#endif /* _ZCGEM_OBJECT_H_ */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: pages
+ *
+ * A counted reference to the pages behind an object, and the pins on them. An
+ * object that is evicted, or whose memfd was punched, lets go of its reference;
+ * an importer that has not unmapped yet still has its own, so no page is
+ * unpinned while an sg_table can reach it.
+ *
+ * One pin is held for each folio in each extent, never one a page. Folios are
+ * marked dirty after they are pinned, because a clean large folio is dropped as
+ * a whole when part of it is punched, and again before they are unpinned,
+ * because writes through VM_PFNMAP and by devices leave no trace in a page
+ * table that reclaim would look at.
+ *
+ * The last put may come in any context that may sleep, under dma_resv or in
+ * reclaim, so it must take no lock but leaf locks and must not allocate.
+ */
+
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "zcgem_device.h"
+#include "zcgem_pages.h"
+
+/**
+ * zcgem_pages_alloc() - Make an empty set of pages.
+ * @zdev: the device
+ * @pinned: the folios will be pinned
+ * @writable: the pages may be written through the object
+ *
+ * Return: the set with one reference, or NULL.
+ */
+struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, bool pinned,
+				      bool writable)
+{
+	struct zcgem_pages *pages;
+
+	pages = kzalloc(sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return NULL;
+
+	kref_init(&pages->ref);
+	pages->zdev = zdev;
+	pages->pinned = pinned;
+	pages->writable = writable;
+	return pages;
+}
+
+static void zcgem_pages_dirty_folio(struct zcgem_pages *pages, struct folio *folio)
+{
+	if (pages->writable && !folio_test_dirty(folio))
+		folio_mark_dirty(folio);
+}
+
+/**
+ * zcgem_pages_add_folio() - Append part of a folio.
+ * @pages: a pinned set
+ * @folio: the folio, with one pin that passes to @pages
+ * @skip: first page in the folio
+ * @npages: number of pages
+ *
+ * If the last pages of the set are in the same folio and physically just before
+ * these, the pin they hold serves for both and the new one is dropped.
+ *
+ * Return: 0, or -ENOMEM; the caller keeps the pin then.
+ */
+int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
+			  unsigned long skip, unsigned long npages)
+{
+	unsigned long pfn = folio_pfn(folio) + skip;
+	bool same = skip && zcgem_extents_end_pfn(&pages->extents) == pfn;
+	int ret;
+
+	ret = zcgem_extents_append(&pages->extents, pfn, npages);
+	if (ret)
+		return ret;
+
+	if (same) {
+		unpin_folio(folio);
+		return 0;
+	}
+
+	zcgem_pages_dirty_folio(pages, folio);
+	pages->nr_pins++;
+	return 0;
+}
+
+/**
+ * zcgem_pages_seal() - Say that a set is complete.
+ * @pages: the set
+ *
+ * Gives back what its table has too much and counts the pins.
+ */
+void zcgem_pages_seal(struct zcgem_pages *pages)
+{
+	zcgem_extents_trim(&pages->extents);
+	pages->sealed = true;
+	atomic_long_add(pages->nr_pins, &pages->zdev->counters.pinned_folios);
+	atomic_long_add(pages->extents.npages, &pages->zdev->counters.resident_pages);
+}
+
+static void zcgem_pages_unpin(struct zcgem_pages *pages)
+{
+	struct zcgem_extents *extents = &pages->extents;
+	unsigned long i;
+
+	for (i = 0; i < extents->count; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+		unsigned long end = pfn + zcgem_extents_length(extents, i);
+
+		while (pfn < end) {
+			struct folio *folio = page_folio(pfn_to_page(pfn));
+
+			pfn = folio_pfn(folio) + folio_nr_pages(folio);
+			zcgem_pages_dirty_folio(pages, folio);
+			unpin_folio(folio);
+		}
+		cond_resched();
+	}
+}
+
+static void zcgem_pages_release(struct kref *ref)
+{
+	struct zcgem_pages *pages = container_of(ref, struct zcgem_pages, ref);
+	struct zcgem_counters *counters = &pages->zdev->counters;
+
+	if (pages->pinned)
+		zcgem_pages_unpin(pages);
+	if (pages->sealed) {
+		atomic_long_sub(pages->nr_pins, &counters->pinned_folios);
+		atomic_long_sub(pages->extents.npages, &counters->resident_pages);
+	}
+	zcgem_extents_free(&pages->extents);
+	kfree(pages);
+}
+
+/**
+ * zcgem_pages_put() - Drop a reference.
+ * @pages: a set, or NULL
+ */
+void zcgem_pages_put(struct zcgem_pages *pages)
+{
+	if (pages)
+		kref_put(&pages->ref, zcgem_pages_release);
+}

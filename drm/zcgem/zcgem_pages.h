@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ZCGEM_PAGES_H_
+#define _ZCGEM_PAGES_H_
+
+#include <linux/kref.h>
+
+#include "zcgem_extents.h"
+
+struct folio;
+struct zcgem_device;
+
+/**
+ * struct zcgem_pages - Pages that an object holds or has held.
+ *
+ * The object has one reference while it is resident. Everything that can reach
+ * the memory without going through the object's page tables, such as an
+ * importer's scatter list, has another. Immutable once published.
+ */
+struct zcgem_pages {
+	/** @ref: Who holds the pages. */
+	struct kref ref;
+
+	/** @zdev: The device, for its counters. */
+	struct zcgem_device *zdev;
+
+	/** @extents: Where the pages are. */
+	struct zcgem_extents extents;
+
+	/**
+	 * @pinned: Each folio that an extent touches has one FOLL_PIN pin for
+	 * that extent, dropped with the last reference.
+	 */
+	bool pinned;
+
+	/** @writable: Someone may write to the pages, so they are dirtied. */
+	bool writable;
+
+	/** @nr_pins: Number of those pins. */
+	unsigned long nr_pins;
+
+	/** @sealed: The set is complete and counted. */
+	bool sealed;
+};
+
+struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, bool pinned,
+				      bool writable);
+int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
+			  unsigned long skip, unsigned long npages);
+void zcgem_pages_seal(struct zcgem_pages *pages);
+void zcgem_pages_put(struct zcgem_pages *pages);
+
+static inline struct zcgem_pages *zcgem_pages_get(struct zcgem_pages *pages)
+{
+	kref_get(&pages->ref);
+	return pages;
+}
+
+#endif /* _ZCGEM_PAGES_H_ */

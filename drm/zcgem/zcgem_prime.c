@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: PRIME
+ *
+ * Objects as dma-bufs. Exports are dynamic: an importer that understands it may be
+ * told that the memory moves, and everybody else pins it. Each scatter list that
+ * is handed out holds the pages it was made of, so they outlive the object's own
+ * interest in them until the importer unmaps.
+ *
+ * map, unmap, pin, unpin, vmap and vunmap are called under dma_resv; attach, detach,
+ * mmap, begin and end of CPU access are not. An importer may unmap from inside the
+ * notification that pages move, so nothing is locked around that but dma_resv.
+ *
+ * The list has one entry for each physically contiguous run within the importer's
+ * longest segment, and the entries' pages must not be used by importers.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_print.h>
+
+#include "zcgem_compat.h"
+#include "zcgem_object.h"
+#include "zcgem_prime.h"
+#include "zcgem_trace.h"
+
+/* One scatter list in the hands of an importer. */
+struct zcgem_dma_map {
+	struct sg_table sgt;
+	struct dma_buf_attachment *attach;
+	enum dma_data_direction dir;
+	struct zcgem_pages *pages;
+	struct list_head link;
+};
+
+static const struct dma_buf_ops zcgem_dmabuf_ops;
+
+static struct zcgem_object *zcgem_dmabuf_object(struct dma_buf *dmabuf)
+{
+	return to_zcgem_object(dmabuf->priv);
+}
+
+static int zcgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	int ret, idx;
+
+	if (!attach->dev->dma_mask) {
+		drm_dbg_ratelimited(obj->bo.base.dev, "%s cannot do DMA\n",
+				    dev_name(attach->dev));
+		return -ENODEV;
+	}
+
+	/* Here locks may be taken that mapping, under dma_resv, must not take. */
+	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+		return -ENODEV;
+	ret = zcgem_object_prepare(obj);
+	drm_dev_exit(idx);
+	if (ret)
+		return ret;
+
+	atomic_inc(&obj->attachments);
+	atomic_long_inc(&zcgem_object_device(obj)->counters.attachments);
+	return 0;
+}
+
+static void zcgem_dmabuf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+
+	atomic_dec(&obj->attachments);
+	atomic_long_dec(&zcgem_object_device(obj)->counters.attachments);
+}
+
+static int zcgem_dmabuf_pin(struct dma_buf_attachment *attach)
+{
+	return zcgem_object_pin(zcgem_dmabuf_object(attach->dmabuf));
+}
+
+static void zcgem_dmabuf_unpin(struct dma_buf_attachment *attach)
+{
+	zcgem_object_unpin(zcgem_dmabuf_object(attach->dmabuf));
+}
+
+/* Longest entry: what the device takes, in whole pages, and an int can hold. */
+static unsigned long zcgem_max_segment(struct device *dev)
+{
+	unsigned long max = min_t(unsigned long, dma_get_max_seg_size(dev), INT_MAX);
+
+	return max(max & PAGE_MASK, PAGE_SIZE);
+}
+
+static int zcgem_build_sgt(struct sg_table *sgt, const struct zcgem_extents *extents,
+			   unsigned long max_pages)
+{
+	struct scatterlist *sg;
+	unsigned long i, nents = 0;
+	int ret;
+
+	for (i = 0; i < extents->count; i++)
+		nents += DIV_ROUND_UP(zcgem_extents_length(extents, i), max_pages);
+	if (nents > UINT_MAX)
+		return -E2BIG;
+
+	ret = sg_alloc_table(sgt, nents, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	sg = sgt->sgl;
+	for (i = 0; i < extents->count; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+		unsigned long left = zcgem_extents_length(extents, i);
+
+		while (left) {
+			unsigned long n = min(left, max_pages);
+
+			sg_set_page(sg, pfn_to_page(pfn), n << PAGE_SHIFT, 0);
+			sg = sg_next(sg);
+			pfn += n;
+			left -= n;
+		}
+	}
+	return 0;
+}
+
+static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
+					 enum dma_data_direction dir)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(attach->dmabuf);
+	struct zcgem_dma_map *map;
+	int ret;
+
+	if (obj->readonly && dir != DMA_TO_DEVICE) {
+		drm_dbg_ratelimited(obj->bo.base.dev,
+				    "%s wants to write to a read-only object\n",
+				    dev_name(attach->dev));
+		return ERR_PTR(-EACCES);
+	}
+
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	if (ret)
+		return ERR_PTR(ret);
+
+	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+
+	ret = zcgem_build_sgt(&map->sgt, &obj->pages->extents,
+			      zcgem_max_segment(attach->dev) >> PAGE_SHIFT);
+	if (ret)
+		goto free_map;
+	ret = dma_map_sgtable(attach->dev, &map->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	if (ret)
+		goto free_table;
+
+	map->attach = attach;
+	map->dir = dir;
+	map->pages = zcgem_pages_get(obj->pages);
+	list_add_tail(&map->link, &obj->dma_maps);
+	atomic_long_inc(&zcgem_object_device(obj)->counters.dma_maps);
+	return &map->sgt;
+
+free_table:
+	sg_free_table(&map->sgt);
+free_map:
+	kfree(map);
+	return ERR_PTR(ret);
+}
+
+static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+			       enum dma_data_direction dir)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(attach->dmabuf);
+	struct zcgem_dma_map *map = container_of(sgt, struct zcgem_dma_map, sgt);
+
+	list_del(&map->link);
+	atomic_long_dec(&zcgem_object_device(obj)->counters.dma_maps);
+
+	/* With the direction it was mapped with, whatever the importer says. */
+	dma_unmap_sgtable(attach->dev, sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(sgt);
+	zcgem_pages_put(map->pages);
+	kfree(map);
+}
+
+/*
+ * Each importer's mapping is synced with the direction that it was made with, so
+ * concurrent callers with different directions cannot confuse each other, and
+ * there is nothing to allocate.
+ */
+static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	struct zcgem_dma_map *map;
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	list_for_each_entry(map, &obj->dma_maps, link)
+		dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
+	zcgem_object_unlock(obj);
+	return 0;
+}
+
+static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	struct zcgem_dma_map *map;
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	list_for_each_entry(map, &obj->dma_maps, link)
+		dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
+	zcgem_object_unlock(obj);
+	return 0;
+}
+
+static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	return zcgem_object_vmap(zcgem_dmabuf_object(dmabuf), map);
+}
+
+static void zcgem_dmabuf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	zcgem_object_vunmap(zcgem_dmabuf_object(dmabuf));
+}
+
+static const struct dma_buf_ops zcgem_dmabuf_ops = {
+	.attach = zcgem_dmabuf_attach,
+	.detach = zcgem_dmabuf_detach,
+	.pin = zcgem_dmabuf_pin,
+	.unpin = zcgem_dmabuf_unpin,
+	.map_dma_buf = zcgem_dmabuf_map,
+	.unmap_dma_buf = zcgem_dmabuf_unmap,
+	.release = drm_gem_dmabuf_release,
+	.begin_cpu_access = zcgem_dmabuf_begin_cpu_access,
+	.end_cpu_access = zcgem_dmabuf_end_cpu_access,
+	.mmap = drm_gem_dmabuf_mmap,
+	.vmap = zcgem_dmabuf_vmap,
+	.vunmap = zcgem_dmabuf_vunmap,
+};
+
+/**
+ * zcgem_gem_export() - &drm_gem_object_funcs.export.
+ * @gem: the object
+ * @flags: O_RDWR, O_CLOEXEC; a read-only object is exported O_RDONLY all the same
+ *
+ * drm_gem_dmabuf_export() gives the dma-buf the device's address space, so that
+ * zapping an object's mappings reaches those made through the dma-buf too.
+ *
+ * Return: the dma-buf or an ERR_PTR().
+ */
+struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
+{
+	struct zcgem_object *obj = to_zcgem_object(gem);
+	struct dma_buf_export_info info = {
+		.exp_name = KBUILD_MODNAME,
+		.owner = THIS_MODULE,
+		.ops = &zcgem_dmabuf_ops,
+		.size = gem->size,
+		.flags = flags,
+		.priv = gem,
+		.resv = gem->resv,
+	};
+
+	if (obj->readonly)
+		info.flags = (flags & ~O_ACCMODE) | O_RDONLY;
+	return drm_gem_dmabuf_export(gem->dev, &info);
+}
+
+/**
+ * zcgem_gem_prime_import() - &drm_driver.gem_prime_import.
+ * @drm: the device
+ * @dmabuf: the dma-buf
+ *
+ * Return: the exported object itself if it is this device's, else a new object
+ * on top of the dma-buf, or an ERR_PTR().
+ */
+struct drm_gem_object *zcgem_gem_prime_import(struct drm_device *drm, struct dma_buf *dmabuf)
+{
+	if (dmabuf->ops == &zcgem_dmabuf_ops) {
+		struct drm_gem_object *gem = dmabuf->priv;
+
+		if (gem->dev == drm) {
+			drm_gem_object_get(gem);
+			return gem;
+		}
+	}
+	return zcgem_import_create(drm, dmabuf);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ZCGEM_PRIME_H_
+#define _ZCGEM_PRIME_H_
+
+struct dma_buf;
+struct drm_device;
+struct drm_gem_object;
+
+struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags);
+struct drm_gem_object *zcgem_gem_prime_import(struct drm_device *drm, struct dma_buf *dmabuf);
+
+#endif /* _ZCGEM_PRIME_H_ */

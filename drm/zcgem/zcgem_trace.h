@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM zcgem
+
+#if !defined(_ZCGEM_TRACE_H_) || defined(TRACE_HEADER_MULTI_READ)
+#define _ZCGEM_TRACE_H_
+
+#include <linux/tracepoint.h>
+
+#include "zcgem_object.h"
+
+DECLARE_EVENT_CLASS(zcgem_object,
+	TP_PROTO(struct zcgem_object *obj),
+	TP_ARGS(obj),
+	TP_STRUCT__entry(
+		__field(const void *, obj)
+		__field(u64, size)
+		__string(backing, obj->ops->name)
+		__field(unsigned int, pins)
+	),
+	TP_fast_assign(
+		__entry->obj = obj;
+		__entry->size = obj->bo.base.size;
+		__assign_str(backing);
+		__entry->pins = obj->pins;
+	),
+	TP_printk("obj=%p backing=%s size=%llu pins=%u", __entry->obj,
+		  __get_str(backing), __entry->size, __entry->pins)
+);
+
+DEFINE_EVENT(zcgem_object, zcgem_create,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+DEFINE_EVENT(zcgem_object, zcgem_pin,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+DEFINE_EVENT(zcgem_object, zcgem_unpin,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+DEFINE_EVENT(zcgem_object, zcgem_evict,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+DEFINE_EVENT(zcgem_object, zcgem_invalidate,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+
+TRACE_EVENT(zcgem_fault,
+	TP_PROTO(struct zcgem_object *obj, unsigned long address, unsigned int order),
+	TP_ARGS(obj, address, order),
+	TP_STRUCT__entry(
+		__field(const void *, obj)
+		__field(unsigned long, address)
+		__field(unsigned int, order)
+	),
+	TP_fast_assign(
+		__entry->obj = obj;
+		__entry->address = address;
+		__entry->order = order;
+	),
+	TP_printk("obj=%p address=%#lx leaf=%lu", __entry->obj, __entry->address,
+		  PAGE_SIZE << __entry->order)
+);
+
+#endif /* _ZCGEM_TRACE_H_ */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE zcgem_trace
+#include <trace/define_trace.h>
