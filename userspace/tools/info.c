@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+/*
+ * zcgem info: the device, its parameters, and what cannot be kept here.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <error.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include <xf86drm.h>
+#include <zcgem.h>
+
+#include "degraded.h"
+#include "page_size.h"
+#include "tool.h"
+
+struct info {
+	drmVersionPtr driver;
+	drmDevicePtr nodes;
+	struct utsname kernel;
+	struct rlimit memlock;
+	struct parameters parameters;
+	struct degradation degradations[MAX_DEGRADATIONS];
+	unsigned int degradation_count;
+};
+
+static const char * const backing_names[] = { "pool", "memfd", "userptr", "svm", "import" };
+#define BACKINGS (sizeof(backing_names) / sizeof(backing_names[0]))
+
+static const char *node(const struct info *info, int type)
+{
+	return info->nodes->available_nodes & (1 << type) ? info->nodes->nodes[type] : "";
+}
+
+static void ask(struct zcgem_device *dev, struct parameters *parameters)
+{
+	uint64_t * const values[] = {
+		[DRM_ZCGEM_PARAM_UAPI_VERSION] = &parameters->uapi_version,
+		[DRM_ZCGEM_PARAM_MAX_RANGES] = &parameters->max_ranges,
+		[DRM_ZCGEM_PARAM_MAX_SIZE] = &parameters->max_size,
+		[DRM_ZCGEM_PARAM_BACKINGS] = &parameters->backings,
+		[DRM_ZCGEM_PARAM_LEAF_SIZES] = &parameters->leaf_sizes,
+		[DRM_ZCGEM_PARAM_LIVE_INVALIDATION] = &parameters->live_invalidation,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (!zcgem_device_get_param(dev, i, values[i]))
+			parameters->known |= 1ull << i;
+}
+
+static int gather(struct zcgem_device *dev, struct info *info)
+{
+	int fd = zcgem_device_fd(dev);
+
+	info->driver = drmGetVersion(fd);
+	if (!info->driver || drmGetDevice2(fd, 0, &info->nodes)) {
+		error(0, errno, "cannot read about the device");
+		return -1;
+	}
+	uname(&info->kernel);
+	getrlimit(RLIMIT_MEMLOCK, &info->memlock);
+	ask(dev, &info->parameters);
+	info->degradation_count = find_degradations(&info->parameters, info->degradations);
+	return 0;
+}
+
+static const char *count_text(const struct info *info, uint32_t param, uint64_t value)
+{
+	static char text[24];
+
+	if (!(info->parameters.known & (1ull << param)))
+		return "not known to this kernel";
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return text;
+}
+
+static void print_text(const struct info *info)
+{
+	const struct parameters *parameters = &info->parameters;
+	unsigned int i;
+
+	printf("device: %s %d.%d, %s\n", info->driver->name, info->driver->version_major,
+	       info->driver->version_minor, info->driver->desc);
+	printf("nodes: %s %s\n", node(info, DRM_NODE_RENDER), node(info, DRM_NODE_PRIMARY));
+	printf("kernel: %s\n", info->kernel.release);
+	printf("uAPI version: %s (this program: %u)\n",
+	       count_text(info, DRM_ZCGEM_PARAM_UAPI_VERSION, parameters->uapi_version),
+	       DRM_ZCGEM_UAPI_VERSION);
+	printf("ranges an object: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_MAX_RANGES, parameters->max_ranges));
+	printf("bytes an object: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_MAX_SIZE, parameters->max_size));
+
+	printf("backings:");
+	for (i = 0; i < 64; i++)
+		if (parameters->backings & (1ull << i))
+			printf(" %s", i < BACKINGS ? backing_names[i] : "(newer)");
+	printf("\npage table entries:");
+	for (i = 0; i < 64; i++)
+		if (parameters->leaf_sizes & (1ull << i))
+			printf(" %s", size_text(1ull << i).text);
+	printf("\nlive invalidation: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_LIVE_INVALIDATION, parameters->live_invalidation));
+	if (info->memlock.rlim_cur == RLIM_INFINITY)
+		printf("caller's RLIMIT_MEMLOCK: unlimited\n");
+	else
+		printf("caller's RLIMIT_MEMLOCK: %s bytes\n", size_text(info->memlock.rlim_cur).text);
+
+	printf("degraded here:%s\n", info->degradation_count ? "" : " nothing");
+	for (i = 0; i < info->degradation_count; i++)
+		printf("  %s: %s\n", info->degradations[i].contract, info->degradations[i].reason);
+}
+
+/* The strings are the kernel's and ours: quotes are all that has to be escaped. */
+static void json_string(const char *name, const char *value, const char *end)
+{
+	printf("\"%s\": \"", name);
+	for (; *value; value++)
+		printf(*value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
+	printf("\"%s", end);
+}
+
+static void json_number(const struct info *info, const char *name, uint32_t param, uint64_t value,
+			const char *end)
+{
+	if (info->parameters.known & (1ull << param))
+		printf("    \"%s\": %" PRIu64 "%s\n", name, value, end);
+	else
+		printf("    \"%s\": null%s\n", name, end);
+}
+
+static void print_json(const struct info *info)
+{
+	const struct parameters *parameters = &info->parameters;
+	const char *comma = "";
+	unsigned int i;
+
+	printf("{\n  \"driver\": { ");
+	json_string("name", info->driver->name, ", ");
+	json_string("description", info->driver->desc, ", ");
+	printf("\"version\": \"%d.%d\" },\n  \"nodes\": { ", info->driver->version_major,
+	       info->driver->version_minor);
+	json_string("render", node(info, DRM_NODE_RENDER), ", ");
+	json_string("card", node(info, DRM_NODE_PRIMARY), " },\n  ");
+	json_string("kernel", info->kernel.release, ",\n");
+
+	printf("  \"parameters\": {\n");
+	json_number(info, "uapi_version", DRM_ZCGEM_PARAM_UAPI_VERSION, parameters->uapi_version, ",");
+	json_number(info, "max_ranges", DRM_ZCGEM_PARAM_MAX_RANGES, parameters->max_ranges, ",");
+	json_number(info, "max_size", DRM_ZCGEM_PARAM_MAX_SIZE, parameters->max_size, ",");
+	json_number(info, "live_invalidation", DRM_ZCGEM_PARAM_LIVE_INVALIDATION,
+		    parameters->live_invalidation, ",");
+	printf("    \"backings\": [");
+	for (i = 0; i < BACKINGS; i++) {
+		if (!(parameters->backings & (1ull << i)))
+			continue;
+		printf("%s\"%s\"", comma, backing_names[i]);
+		comma = ", ";
+	}
+	printf("],\n    \"leaf_sizes\": [");
+	for (i = 0, comma = ""; i < 64; i++) {
+		if (!(parameters->leaf_sizes & (1ull << i)))
+			continue;
+		printf("%s%llu", comma, 1ull << i);
+		comma = ", ";
+	}
+	printf("]\n  },\n");
+
+	if (info->memlock.rlim_cur == RLIM_INFINITY)
+		printf("  \"rlimit_memlock\": null,\n");
+	else
+		printf("  \"rlimit_memlock\": %llu,\n", (unsigned long long)info->memlock.rlim_cur);
+
+	printf("  \"degraded\": [");
+	for (i = 0; i < info->degradation_count; i++) {
+		printf("%s\n    { ", i ? "," : "");
+		json_string("contract", info->degradations[i].contract, ", ");
+		json_string("reason", info->degradations[i].reason, " }");
+	}
+	printf("%s]\n}\n", info->degradation_count ? "\n  " : "");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	bool *json = state->input;
+
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "unexpected argument '%s'", arg);
+	if (key != 'j')
+		return ARGP_ERR_UNKNOWN;
+	*json = true;
+	return 0;
+}
+
+int cmd_info(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "json", 'j', NULL, 0, "Print JSON", 0 },
+		{ 0 },
+	};
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Print what the zcgem device of this machine can do, and which of its "
+		       "contracts are degraded here and why.",
+	};
+	struct info info = { 0 };
+	struct zcgem_device *dev;
+	bool json = false;
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &json);
+	ret = zcgem_device_open(&dev);
+	if (ret) {
+		error(0, -ret, "cannot open a zcgem device%s",
+		      ret == -ENODEV ? "; is the module loaded?" : "");
+		return EXIT_FAILURE;
+	}
+	ret = gather(dev, &info);
+	if (!ret && json)
+		print_json(&info);
+	else if (!ret)
+		print_text(&info);
+	if (info.nodes)
+		drmFreeDevice(&info.nodes);
+	drmFreeVersion(info.driver);
+	zcgem_device_unref(dev);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subcommands of the zcgem command. Each gets its own arguments, with its
+ * name as the first, and returns an exit status; it has said what went wrong.
+ */
+#ifndef ZCGEM_TOOL_H
+#define ZCGEM_TOOL_H
+
+int cmd_info(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+
+#endif /* ZCGEM_TOOL_H */
