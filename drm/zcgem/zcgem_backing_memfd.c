@@ -168,7 +168,7 @@ static struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd)
 	if (!folios)
 		return ERR_PTR(-ENOMEM);
 
-	pages = zcgem_pages_alloc(memfd->zdev, true, !memfd->readonly);
+	pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);
 	if (!pages) {
 		kfree(folios);
 		return ERR_PTR(-ENOMEM);
@@ -269,13 +269,10 @@ static struct zcgem_pages *zcgem_memfd_prepare(struct zcgem_object *obj)
 	unsigned int i;
 	int ret = 0;
 
-	if (!zcgem_memfd_any_trap(memfd))
-		return zcgem_memfd_pin(memfd);
-
 	folios = kmalloc_array(ZCGEM_MEMFD_BATCH, sizeof(*folios), GFP_KERNEL_ACCOUNT);
 	if (!folios)
 		return ERR_PTR(-ENOMEM);
-	pages = zcgem_pages_alloc(memfd->zdev, true, !memfd->readonly);
+	pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);
 	if (!pages) {
 		kfree(folios);
 		return ERR_PTR(-ENOMEM);
@@ -308,7 +305,7 @@ static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, struct 
 {
 	struct zcgem_memfd *memfd = obj->backing;
 
-	if (zcgem_memfd_any_trap(memfd))
+	if (obj->prepare_only)
 		return ERR_PTR(-EAGAIN);
 	return zcgem_memfd_pin(memfd);
 }
@@ -497,6 +494,17 @@ static void zcgem_memfd_trim(void **table, size_t used, size_t room, size_t size
 	*table = smaller;
 }
 
+/* Huge pages of hugetlbfs are of no use to reclaim, unpinned or not. */
+static bool zcgem_memfd_any_shmem(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 0; i < memfd->nr_files; i++)
+		if (!is_file_hugepages(memfd->files[i]))
+			return true;
+	return false;
+}
+
 static struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 {
 	u64 size = (u64)memfd->npages << PAGE_SHIFT;
@@ -509,6 +517,8 @@ static struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 		return ERR_PTR(-ENOMEM);
 	}
 	obj->readonly = memfd->readonly;
+	obj->reclaimable = zcgem_memfd_any_shmem(memfd);
+	obj->prepare_only = zcgem_memfd_any_trap(memfd);
 
 	ret = zcgem_object_charge(obj, size);
 	if (ret) {

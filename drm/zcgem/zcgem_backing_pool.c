@@ -28,7 +28,7 @@ static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct t
 	unsigned long i;
 	int ret;
 
-	pages = zcgem_pages_alloc(zdev, false, false);
+	pages = zcgem_pages_alloc(zdev, ZCGEM_PINS_NONE, false);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 

@@ -10,6 +10,7 @@
 #include <drm/ttm/ttm_device.h>
 
 struct platform_device;
+struct shrinker;
 
 /**
  * struct zcgem_counters - What exists on a device now, for leak checks.
@@ -60,6 +61,18 @@ struct zcgem_device {
 
 	/** @objects_lock: Guards @objects; a leaf lock. */
 	spinlock_t objects_lock;
+
+	/** @lru_lock: Guards @lru and @lru_pages; a leaf lock. */
+	spinlock_t lru_lock;
+
+	/** @lru: Resident objects that reclaim can gain from, oldest use first. */
+	struct list_head lru;
+
+	/** @lru_pages: Pages of the objects in @lru. */
+	unsigned long lru_pages;
+
+	/** @shrinker: Takes their pins back. */
+	struct shrinker *shrinker;
 
 	/** @objects: All objects, oldest first, by &zcgem_object.link. */
 	struct list_head objects;

@@ -32,6 +32,7 @@
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
+#include "zcgem_shrinker.h"
 
 #include <drm/zcgem_drm.h>
 
@@ -39,6 +40,9 @@ static const struct drm_ioctl_desc zcgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(ZCGEM_GET_PARAM, zcgem_ioctl_get_param, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_CREATE, zcgem_ioctl_gem_create, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_WRAP_MEMFD, zcgem_ioctl_gem_wrap_memfd, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_WRAP_USERPTR, zcgem_ioctl_gem_wrap_userptr,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_ADVISE, zcgem_ioctl_gem_advise, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_MMAP_OFFSET, zcgem_ioctl_gem_mmap_offset, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_INFO, zcgem_ioctl_gem_info, DRM_RENDER_ALLOW),
 };
@@ -74,7 +78,10 @@ static const struct drm_driver zcgem_driver = {
 
 static void zcgem_ttm_release(struct drm_device *drm, void *data)
 {
-	ttm_device_fini(&to_zcgem(drm)->ttm);
+	struct zcgem_device *zdev = to_zcgem(drm);
+
+	zcgem_shrinker_fini(zdev);
+	ttm_device_fini(&zdev->ttm);
 }
 
 static int zcgem_probe(struct platform_device *pdev)
@@ -96,6 +103,11 @@ static int zcgem_probe(struct platform_device *pdev)
 				    zdev->drm.vma_offset_manager);
 	if (ret)
 		return ret;
+	ret = zcgem_shrinker_init(zdev);
+	if (ret) {
+		ttm_device_fini(&zdev->ttm);
+		return ret;
+	}
 	ret = drmm_add_action_or_reset(&zdev->drm, zcgem_ttm_release, NULL);
 	if (ret)
 		return ret;

@@ -105,7 +105,13 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_BACKINGS:
 		args->value = BIT_ULL(DRM_ZCGEM_BACKING_POOL) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_MEMFD) |
+			      BIT_ULL(DRM_ZCGEM_BACKING_USERPTR) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_IMPORT);
+		return 0;
+	case DRM_ZCGEM_PARAM_ADVICE:
+		args->value = BIT_ULL(DRM_ZCGEM_ADVICE_POPULATE) |
+			      BIT_ULL(DRM_ZCGEM_ADVICE_EVICT) |
+			      BIT_ULL(DRM_ZCGEM_ADVICE_REVALIDATE);
 		return 0;
 	case DRM_ZCGEM_PARAM_LEAF_SIZES:
 		return zcgem_leaf_sizes(&args->value);
@@ -163,6 +169,27 @@ int zcgem_ioctl_gem_wrap_memfd(struct drm_device *drm, void *data, struct drm_fi
 	struct zcgem_object *obj;
 
 	obj = zcgem_memfd_create(to_zcgem(drm), args);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	args->size = obj->bo.base.size;
+	return zcgem_publish(file, obj, &args->handle);
+}
+
+/**
+ * zcgem_ioctl_gem_wrap_userptr() - %DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR.
+ * @drm: the device
+ * @data: &struct drm_zcgem_gem_wrap_userptr
+ * @file: the client
+ *
+ * Return: 0 or as that structure says.
+ */
+int zcgem_ioctl_gem_wrap_userptr(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_zcgem_gem_wrap_userptr *args = data;
+	struct zcgem_object *obj;
+
+	obj = zcgem_userptr_create(to_zcgem(drm), args);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 

@@ -19,6 +19,8 @@ int zcgem_array_get(const struct drm_zcgem_array *array, u32 index, void *elemen
 int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_create(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_wrap_memfd(struct drm_device *drm, void *data, struct drm_file *file);
+int zcgem_ioctl_gem_wrap_userptr(struct drm_device *drm, void *data, struct drm_file *file);
+int zcgem_ioctl_gem_advise(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_mmap_offset(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *file);
 

@@ -37,6 +37,7 @@
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
+#include "zcgem_shrinker.h"
 #include "zcgem_trace.h"
 
 /**
@@ -68,6 +69,7 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 	get_task_comm(obj->comm, current->group_leader);
 	INIT_LIST_HEAD(&obj->dma_maps);
 	INIT_LIST_HEAD(&obj->link);
+	INIT_LIST_HEAD(&obj->lru);
 	obj->bo.base.dev = &zdev->drm;
 	return obj;
 }
@@ -251,6 +253,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 		return ret;
 
 	zcgem_object_note_layout(obj);
+	zcgem_shrinker_add(obj);
 	return 0;
 }
 
@@ -340,9 +343,27 @@ int zcgem_object_evict(struct zcgem_object *obj)
 		return -EOPNOTSUPP;
 	if (obj->pins)
 		return -EBUSY;
+	/* An importer maps under dma_resv, where these cannot be had again. */
+	if (obj->prepare_only && atomic_read(&obj->attachments))
+		return -EBUSY;
 
 	trace_zcgem_evict(obj);
 	return zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_is_current() - Are an object's pages still those of their source?
+ * @obj: a resident object, dma_resv held
+ * @first: first page meant
+ * @npages: how many
+ *
+ * Return: false if a page of the range has left its file.
+ */
+bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	return !obj->ops->current_pages || obj->ops->current_pages(obj, first, npages);
 }
 
 /**
@@ -362,9 +383,10 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 	int ret;
 
 	ret = zcgem_object_acquire(obj);
-	if (ret || !obj->ops->current_pages || obj->pins)
+	if (ret)
 		return ret;
-	if (obj->ops->current_pages(obj, first, npages))
+	zcgem_shrinker_touch(obj);
+	if (obj->pins || zcgem_object_is_current(obj, first, npages))
 		return 0;
 
 	trace_zcgem_invalidate(obj);

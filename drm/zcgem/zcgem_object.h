@@ -95,6 +95,12 @@ struct zcgem_object {
 	/** @readonly: Nobody may write through the object. */
 	bool readonly;
 
+	/** @reclaimable: Reclaim gains something if the pages are unpinned. */
+	bool reclaimable;
+
+	/** @prepare_only: acquire() cannot do without prepare(). */
+	bool prepare_only;
+
 	/** @caching: How the CPU maps the pages. */
 	enum ttm_caching caching;
 
@@ -152,6 +158,9 @@ struct zcgem_object {
 	/** @link: In &zcgem_device.objects. */
 	struct list_head link;
 
+	/** @lru: In &zcgem_device.lru while resident and reclaimable. */
+	struct list_head lru;
+
 	/** @creator: PID of the creating process in the initial namespace. */
 	pid_t creator;
 
@@ -188,6 +197,7 @@ void zcgem_object_unlock(struct zcgem_object *obj);
 int zcgem_object_charge(struct zcgem_object *obj, u64 size);
 int zcgem_object_prepare(struct zcgem_object *obj);
 int zcgem_object_acquire(struct zcgem_object *obj);
+bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
@@ -206,10 +216,13 @@ void zcgem_ttm_destroy(struct ttm_buffer_object *bo);
 /* zcgem_backing_*.c */
 struct drm_zcgem_gem_create;
 struct drm_zcgem_gem_wrap_memfd;
+struct drm_zcgem_gem_wrap_userptr;
 
 struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 flags);
 struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 					const struct drm_zcgem_gem_wrap_memfd *args);
+struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
+					  const struct drm_zcgem_gem_wrap_userptr *args);
 struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf);
 int zcgem_import_mmap(struct zcgem_object *obj, struct vm_area_struct *vma);
 extern const struct zcgem_backing_ops zcgem_pool_ops;

@@ -14,7 +14,9 @@
  * table that reclaim would look at.
  *
  * The last put may come in any context that may sleep, under dma_resv or in
- * reclaim, so it must take no lock but leaf locks and must not allocate.
+ * reclaim, so it must take no lock but leaf locks and must not allocate. Pages of
+ * address ranges are the exception: their folios are locked to be dirtied, which
+ * is why reclaim never drops those.
  */
 
 #include <linux/mm.h>
@@ -27,12 +29,12 @@
 /**
  * zcgem_pages_alloc() - Make an empty set of pages.
  * @zdev: the device
- * @pinned: the folios will be pinned
+ * @pins: how the folios will be pinned
  * @writable: the pages may be written through the object
  *
  * Return: the set with one reference, or NULL.
  */
-struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, bool pinned,
+struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, enum zcgem_pins pins,
 				      bool writable)
 {
 	struct zcgem_pages *pages;
@@ -43,7 +45,7 @@ struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, bool pinned,
 
 	kref_init(&pages->ref);
 	pages->zdev = zdev;
-	pages->pinned = pinned;
+	pages->pins = pins;
 	pages->writable = writable;
 	return pages;
 }
@@ -82,7 +84,9 @@ int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 		return 0;
 	}
 
-	zcgem_pages_dirty_folio(pages, folio);
+	/* GUP has dirtied what it was asked to make writable. */
+	if (pages->pins == ZCGEM_PINS_FILE)
+		zcgem_pages_dirty_folio(pages, folio);
 	pages->nr_pins++;
 	return 0;
 }
@@ -112,10 +116,16 @@ static void zcgem_pages_unpin(struct zcgem_pages *pages)
 
 		while (pfn < end) {
 			struct folio *folio = page_folio(pfn_to_page(pfn));
+			unsigned long next = folio_pfn(folio) + folio_nr_pages(folio);
 
-			pfn = folio_pfn(folio) + folio_nr_pages(folio);
-			zcgem_pages_dirty_folio(pages, folio);
-			unpin_folio(folio);
+			if (pages->pins == ZCGEM_PINS_USER) {
+				unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1,
+								 pages->writable);
+			} else {
+				zcgem_pages_dirty_folio(pages, folio);
+				unpin_folio(folio);
+			}
+			pfn = next;
 		}
 		cond_resched();
 	}
@@ -126,7 +136,7 @@ static void zcgem_pages_release(struct kref *ref)
 	struct zcgem_pages *pages = container_of(ref, struct zcgem_pages, ref);
 	struct zcgem_counters *counters = &pages->zdev->counters;
 
-	if (pages->pinned)
+	if (pages->pins != ZCGEM_PINS_NONE)
 		zcgem_pages_unpin(pages);
 	if (pages->sealed) {
 		atomic_long_sub(pages->nr_pins, &counters->pinned_folios);

@@ -10,6 +10,26 @@ struct folio;
 struct zcgem_device;
 
 /**
+ * enum zcgem_pins - What a set of pages has to undo at its end.
+ */
+enum zcgem_pins {
+	/** @ZCGEM_PINS_NONE: Nothing, the pages are the driver's. */
+	ZCGEM_PINS_NONE,
+
+	/**
+	 * @ZCGEM_PINS_FILE: Each folio that an extent touches has one FOLL_PIN
+	 * pin for that extent, and its file is held by the object.
+	 */
+	ZCGEM_PINS_FILE,
+
+	/**
+	 * @ZCGEM_PINS_USER: The same, but nobody holds the file, if it is a
+	 * file's page: it must be locked to be marked dirty.
+	 */
+	ZCGEM_PINS_USER,
+};
+
+/**
  * struct zcgem_pages - Pages that an object holds or has held.
  *
  * The object has one reference while it is resident. Everything that can reach
@@ -26,11 +46,8 @@ struct zcgem_pages {
 	/** @extents: Where the pages are. */
 	struct zcgem_extents extents;
 
-	/**
-	 * @pinned: Each folio that an extent touches has one FOLL_PIN pin for
-	 * that extent, dropped with the last reference.
-	 */
-	bool pinned;
+	/** @pins: What holds the pages in place. */
+	enum zcgem_pins pins;
 
 	/** @writable: Someone may write to the pages, so they are dirtied. */
 	bool writable;
@@ -42,7 +59,7 @@ struct zcgem_pages {
 	bool sealed;
 };
 
-struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, bool pinned,
+struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, enum zcgem_pins pins,
 				      bool writable);
 int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 			  unsigned long skip, unsigned long npages);

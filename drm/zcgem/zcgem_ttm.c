@@ -20,6 +20,7 @@
 #include <drm/ttm/ttm_tt.h>
 
 #include "zcgem_object.h"
+#include "zcgem_shrinker.h"
 
 static const struct ttm_place zcgem_system_place = {
 	.mem_type = TTM_PL_SYSTEM,
@@ -93,6 +94,7 @@ static void zcgem_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 {
 	struct zcgem_object *obj = zcgem_tt_object(tt);
 
+	zcgem_shrinker_remove(obj);
 	zcgem_pages_put(obj->pages);
 	obj->pages = NULL;
 	if (obj->ops->release)

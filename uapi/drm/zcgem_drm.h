@@ -39,13 +39,13 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		1
+#define DRM_ZCGEM_UAPI_VERSION		3
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
  */
 struct drm_zcgem_array {
-	/** @stride: Bytes from one element to the next, at least 8 and at most 4096. */
+	/** @stride: Bytes from one element to the next, a multiple of 8 up to 4096. */
 	__u32 stride;
 
 	/** @count: Number of elements. */
@@ -90,6 +90,13 @@ enum drm_zcgem_param {
 	 * CONFIG_DMABUF_MOVE_NOTIFY and pins memory while it is mapped instead.
 	 */
 	DRM_ZCGEM_PARAM_LIVE_INVALIDATION = 5,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_ADVICE: Bit mask of what %DRM_IOCTL_ZCGEM_GEM_ADVISE
+	 * understands; bit n stands for value n of &enum drm_zcgem_advice.
+	 * Since version 3.
+	 */
+	DRM_ZCGEM_PARAM_ADVICE = 6,
 };
 
 /**
@@ -179,6 +186,54 @@ struct drm_zcgem_memfd_range {
  */
 struct drm_zcgem_gem_wrap_memfd {
 	/** @ranges: In, array of &struct drm_zcgem_memfd_range. */
+	struct drm_zcgem_array ranges;
+
+	/** @flags: In, %DRM_ZCGEM_WRAP_READONLY or 0. */
+	__u32 flags;
+
+	/** @handle: Out, GEM handle. */
+	__u32 handle;
+
+	/** @size: Out, the object's size in bytes: the sum of the ranges. */
+	__u64 size;
+};
+
+/**
+ * struct drm_zcgem_userptr_range - One range of the caller's address space.
+ */
+struct drm_zcgem_userptr_range {
+	/** @address: Start, a multiple of the page size. */
+	__u64 address;
+
+	/** @size: Length in bytes, a multiple of the page size, not zero. */
+	__u64 size;
+};
+
+/**
+ * struct drm_zcgem_gem_wrap_userptr - Argument of %DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR.
+ *
+ * Makes an object of the pages that are mapped at address ranges of the caller
+ * now, one range after the other in list order. The memory must be anonymous, or
+ * a mapping of shmem or hugetlbfs. Pages that are not there yet are faulted in.
+ * Since version 2; bit %DRM_ZCGEM_BACKING_USERPTR of %DRM_ZCGEM_PARAM_BACKINGS.
+ *
+ * The pages are pinned (FOLL_LONGTERM) for the life of the object, and the object
+ * keeps them whatever becomes of the addresses: after munmap(), mremap() or
+ * MADV_DONTNEED the addresses show other memory or none, and the object still
+ * shows the pages it was made of. As long as the mapping stays, both show the
+ * same, also after fork(), where the child gets copies.
+ *
+ * Errors, besides those of &struct drm_zcgem_gem_wrap_memfd that apply:
+ *
+ * - EFAULT: an address is not mapped, or not writable unless
+ *   %DRM_ZCGEM_WRAP_READONLY is given, or maps what must not be pinned: a file of
+ *   a file system, device memory, secret memory, a zcgem object;
+ * - EOPNOTSUPP: the mapping is of a DAX file;
+ * - ENOMEM: no memory, the caller's RLIMIT_MEMLOCK does not allow it, or a page
+ *   could not be moved out of memory that must stay movable.
+ */
+struct drm_zcgem_gem_wrap_userptr {
+	/** @ranges: In, array of &struct drm_zcgem_userptr_range. */
 	struct drm_zcgem_array ranges;
 
 	/** @flags: In, %DRM_ZCGEM_WRAP_READONLY or 0. */
@@ -298,13 +353,72 @@ struct drm_zcgem_gem_info {
 	__u64 extents_by_order[DRM_ZCGEM_EXTENT_ORDERS];
 };
 
+/**
+ * enum drm_zcgem_advice - What %DRM_IOCTL_ZCGEM_GEM_ADVISE can be told.
+ */
+enum drm_zcgem_advice {
+	/**
+	 * @DRM_ZCGEM_ADVICE_POPULATE: The object will be used: make it resident
+	 * and, if an address is given, fill the page tables of the caller's
+	 * mapping, so that touching it costs no faults.
+	 */
+	DRM_ZCGEM_ADVICE_POPULATE = 0,
+
+	/**
+	 * @DRM_ZCGEM_ADVICE_EVICT: The object will not be used for a while: zap
+	 * its CPU mappings, tell importers, wait for its fences and unpin its
+	 * pages. It becomes resident again when it is used. EBUSY while it is
+	 * pinned, by an importer that does not follow moves or by a kernel
+	 * mapping; EOPNOTSUPP for memory that cannot be had again, which is all
+	 * but memfd.
+	 */
+	DRM_ZCGEM_ADVICE_EVICT = 1,
+
+	/**
+	 * @DRM_ZCGEM_ADVICE_REVALIDATE: The memfd may have been punched: if any
+	 * page in the range has left the file, replace the object's pages by
+	 * those that are in the file now. EBUSY if that is so while the object
+	 * is pinned.
+	 */
+	DRM_ZCGEM_ADVICE_REVALIDATE = 2,
+};
+
+/**
+ * struct drm_zcgem_gem_advise - Argument of %DRM_IOCTL_ZCGEM_GEM_ADVISE.
+ *
+ * Errors: EINVAL for an unknown advice, a range that is unaligned, empty or not
+ * inside the object, an @address that goes with another advice than populate or
+ * is not a mapping of this object; EOPNOTSUPP for an imported object; EBUSY and
+ * ENOMEM as said above; EINTR. Since version 3.
+ */
+struct drm_zcgem_gem_advise {
+	/** @handle: In, GEM handle. */
+	__u32 handle;
+
+	/** @advice: In, one of &enum drm_zcgem_advice. */
+	__u32 advice;
+
+	/** @offset: In, first byte of the object meant, page aligned. */
+	__u64 offset;
+
+	/** @size: In, number of bytes, page aligned; evict takes the whole object. */
+	__u64 size;
+
+	/**
+	 * @address: In, where the caller has mapped the byte at @offset, or 0.
+	 */
+	__u64 address;
+};
+
 #define DRM_ZCGEM_GET_PARAM		0x00
 #define DRM_ZCGEM_GEM_CREATE		0x01
 #define DRM_ZCGEM_GEM_WRAP_MEMFD	0x02
-/* 0x03 is reserved for GEM_WRAP_USERPTR */
+#define DRM_ZCGEM_GEM_WRAP_USERPTR	0x03
 #define DRM_ZCGEM_GEM_MMAP_OFFSET	0x04
 #define DRM_ZCGEM_GEM_INFO		0x05
-/* 0x06 to 0x09 are reserved for GEM_WAIT, GEM_ADVISE, GEM_REVOKE, SUBMIT */
+/* 0x06 is reserved for GEM_WAIT */
+#define DRM_ZCGEM_GEM_ADVISE		0x07
+/* 0x08 and 0x09 are reserved for GEM_REVOKE and SUBMIT */
 
 #define DRM_IOCTL_ZCGEM_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, struct drm_zcgem_get_param)
@@ -312,10 +426,14 @@ struct drm_zcgem_gem_info {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_CREATE, struct drm_zcgem_gem_create)
 #define DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_WRAP_MEMFD, struct drm_zcgem_gem_wrap_memfd)
+#define DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_WRAP_USERPTR, struct drm_zcgem_gem_wrap_userptr)
 #define DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_MMAP_OFFSET, struct drm_zcgem_gem_mmap_offset)
 #define DRM_IOCTL_ZCGEM_GEM_INFO \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_INFO, struct drm_zcgem_gem_info)
+#define DRM_IOCTL_ZCGEM_GEM_ADVISE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_ADVISE, struct drm_zcgem_gem_advise)
 
 #if defined(__cplusplus)
 }
