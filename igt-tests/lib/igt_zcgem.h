@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of the zcgem driver for IGT tests, and the count of what it holds.
+ *
+ * As elsewhere in IGT: __zcgem_foo() returns 0 or -errno, zcgem_foo() fails the
+ * test when the call fails.
+ */
+#ifndef IGT_ZCGEM_H
+#define IGT_ZCGEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zcgem_drm.h"
+
+#define ZCGEM_PAGE	4096ull
+#define ZCGEM_HUGE	(2ull << 20)
+
+/**
+ * struct zcgem_snapshot - Everything that a subtest could leave behind.
+ * @objects: objects that the driver has
+ * @resident_bytes: bytes of pages that its objects hold
+ * @pinned_folios: folios that it has pinned
+ * @charged_pages: pages that it has charged to users
+ * @mappings: CPU mappings of its objects
+ * @attachments: devices attached to its dma-bufs
+ * @dma_maps: mappings that such devices have
+ * @kernel_pins: pins that the whole kernel has taken and not given back
+ * @fds: open descriptors of this process
+ */
+struct zcgem_snapshot {
+	uint64_t objects;
+	uint64_t resident_bytes;
+	uint64_t pinned_folios;
+	uint64_t charged_pages;
+	uint64_t mappings;
+	uint64_t attachments;
+	uint64_t dma_maps;
+	int64_t kernel_pins;
+	int fds;
+};
+
+int zcgem_open(void);
+int zcgem_open_card(void);
+void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
+void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before);
+void zcgem_run_counted(int fd, void (*test)(int fd));
+void zcgem_run_refused(int fd, void (*test)(int fd));
+
+int __zcgem_get_param(int fd, uint32_t param, uint64_t *value);
+uint64_t zcgem_get_param(int fd, uint32_t param);
+int __zcgem_create(int fd, uint64_t *size, uint32_t flags, uint32_t *handle);
+uint32_t zcgem_create(int fd, uint64_t size, uint32_t flags);
+int __zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
+		 uint32_t count, uint32_t flags, uint32_t *handle);
+uint32_t zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
+		    uint32_t count, uint32_t flags);
+uint32_t zcgem_wrap_memfd(int fd, int memfd, uint64_t offset, uint64_t size,
+			  uint32_t flags);
+int __zcgem_mmap_offset(int fd, uint32_t handle, uint64_t *offset);
+uint64_t zcgem_mmap_offset(int fd, uint32_t handle);
+void *__zcgem_mmap(int fd, uint32_t handle, uint64_t size, int prot);
+void *zcgem_mmap(int fd, uint32_t handle, uint64_t size, int prot);
+int __zcgem_info(int fd, uint32_t handle, struct drm_zcgem_gem_info *info);
+void zcgem_info(int fd, uint32_t handle, struct drm_zcgem_gem_info *info);
+int __zcgem_close(int fd, uint32_t handle);
+int __zcgem_export(int fd, uint32_t handle, uint32_t flags, int *dmabuf);
+int zcgem_export(int fd, uint32_t handle);
+int __zcgem_import(int fd, int dmabuf, uint32_t *handle);
+
+int zcgem_memfd(uint64_t size, unsigned int seals);
+int zcgem_memfd_hugetlb(uint64_t size, unsigned int seals);
+void *zcgem_map_memfd(int memfd, uint64_t offset, uint64_t size);
+
+void zcgem_fill(void *map, uint64_t size, uint64_t seed);
+void zcgem_check(const void *map, uint64_t size, uint64_t seed);
+uint64_t zcgem_first_difference(const void *map, uint64_t size, uint64_t seed);
+
+bool zcgem_access_faults(void *addr, bool write);
+
+#endif /* IGT_ZCGEM_H */

@@ -1,0 +1,926 @@
+// SPDX-License-Identifier: MIT
+/*
+ * zcgem objects as dma-bufs, and dma-bufs of other drivers as zcgem objects.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_vgem.h"
+#include "igt_zcgem.h"
+
+/**
+ * TEST: zcgem prime
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem, prime
+ * Test category: functionality test
+ * Description: Check export and import of dma-bufs.
+ *
+ * SUBTEST: self-import
+ * Description: Importing one's own dma-buf gives the handle back.
+ *
+ * SUBTEST: second-client
+ * Description: Another client of the device gets the same object.
+ *
+ * SUBTEST: export-size
+ * Description: The dma-buf says its size.
+ *
+ * SUBTEST: export-flags
+ * Description: The dma-buf's descriptor has the access that was asked for.
+ *
+ * SUBTEST: export-bad
+ * Description: Handles and descriptors that do not exist are refused.
+ *
+ * SUBTEST: mmap-coherent
+ * Description: The memfd, the object's and the dma-buf's mapping are the same memory.
+ *
+ * SUBTEST: outlives-handle
+ * Description: The dma-buf and its mapping outlive handle, memfd and client.
+ *
+ * SUBTEST: pass-to-process
+ * Description: Another process gets the dma-buf over a socket and writes to it.
+ *
+ * SUBTEST: cpu-access-sync
+ * Description: CPU access is begun and ended; wrong flags are refused.
+ *
+ * SUBTEST: concurrent-sync
+ * Description: Threads begin and end CPU access at the same time.
+ *
+ * SUBTEST: import-vgem
+ * Description: A vgem buffer is a zcgem object that can be mapped.
+ *
+ * SUBTEST: import-vgem-dumb-map
+ * Description: The imported buffer can be mapped as a dumb buffer, too.
+ *
+ * SUBTEST: import-udmabuf
+ * Description: A udmabuf buffer is a zcgem object that can be mapped.
+ *
+ * SUBTEST: import-bad
+ * Description: What is no dma-buf is refused.
+ *
+ * SUBTEST: export-to-vgem
+ * Description: vgem attaches to a zcgem object and lets it go.
+ *
+ * SUBTEST: sync-file
+ * Description: Fences go out of and into an exported object.
+ *
+ * SUBTEST: foreign-fence
+ * Description: A fence that vgem attached to an exported object is seen.
+ *
+ * SUBTEST: reimport-vs-close
+ * Description: Import races with closing the last handle.
+ *
+ * SUBTEST: export-vs-close
+ * Description: Export races with closing the handle.
+ */
+
+IGT_TEST_DESCRIPTION("Check export and import of dma-bufs");
+
+#define PAGES(n) ((n) * ZCGEM_PAGE)
+#define PROT_RW (PROT_READ | PROT_WRITE)
+
+static void *map_dmabuf(int dmabuf, uint64_t size)
+{
+	void *map = mmap(NULL, size, PROT_RW, MAP_SHARED, dmabuf, 0);
+
+	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
+	return map;
+}
+
+static int dmabuf_sync(int dmabuf, uint64_t flags)
+{
+	struct dma_buf_sync arg = { .flags = flags };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &arg) ? -errno : 0;
+
+	errno = 0;
+	return err;
+}
+
+static uint32_t import(int fd, int dmabuf)
+{
+	uint32_t handle;
+
+	igt_assert_eq(__zcgem_import(fd, dmabuf, &handle), 0);
+	return handle;
+}
+
+static void test_self_import(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	uint32_t handles[2], i;
+
+	handles[0] = zcgem_create(fd, PAGES(4), 0);
+	handles[1] = zcgem_wrap_memfd(fd, memfd, 0, PAGES(4), 0);
+	for (i = 0; i < 2; i++) {
+		int dmabuf = zcgem_export(fd, handles[i]);
+		int again = zcgem_export(fd, handles[i]);
+
+		igt_assert_eq_u32(import(fd, dmabuf), handles[i]);
+		igt_assert_eq_u32(import(fd, again), handles[i]);
+		close(dmabuf);
+		igt_assert_eq_u32(import(fd, again), handles[i]);
+		close(again);
+	}
+	close(memfd);
+}
+
+static void test_second_client(int fd)
+{
+	const uint64_t size = PAGES(16);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0), copy;
+	int dmabuf = zcgem_export(fd, handle);
+	int other = drm_reopen_driver(fd);
+	struct drm_zcgem_gem_info info;
+	void *map, *second;
+
+	copy = import(other, dmabuf);
+	zcgem_info(other, copy, &info);
+	/* the very object, not an import of it */
+	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_MEMFD);
+	igt_assert_eq_u64(info.size, size);
+	igt_assert_eq_u64(info.attachments, 0);
+
+	map = zcgem_mmap(fd, handle, size, PROT_RW);
+	second = zcgem_mmap(other, copy, size, PROT_RW);
+	zcgem_fill(map, size, 1);
+	zcgem_check(second, size, 1);
+	munmap(map, size);
+	gem_close(fd, handle);
+	close(dmabuf);
+	zcgem_fill(second, size, 2);
+	munmap(second, size);
+	close(other);
+
+	map = zcgem_map_memfd(memfd, 0, size);
+	zcgem_check(map, size, 2);
+	munmap(map, size);
+	close(memfd);
+}
+
+static void test_export_size(int fd)
+{
+	static const uint32_t pages[] = { 1, 3, 512, 513 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		uint32_t handle = zcgem_create(fd, PAGES(pages[i]), 0);
+		int dmabuf = zcgem_export(fd, handle);
+
+		igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_END), PAGES(pages[i]));
+		igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_SET), 0);
+		close(dmabuf);
+	}
+}
+
+static void test_export_flags(int fd)
+{
+	static const struct {
+		uint32_t flags;
+		int access, cloexec;
+	} tries[] = {
+		{ 0, O_RDONLY, 0 },
+		{ DRM_CLOEXEC, O_RDONLY, FD_CLOEXEC },
+		{ DRM_RDWR, O_RDWR, 0 },
+		{ DRM_RDWR | DRM_CLOEXEC, O_RDWR, FD_CLOEXEC },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		uint32_t handle = zcgem_create(fd, PAGES(2), 0);
+		int dmabuf;
+		void *map;
+
+		igt_assert_eq(__zcgem_export(fd, handle, tries[i].flags, &dmabuf), 0);
+		igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, tries[i].access);
+		igt_assert_eq(fcntl(dmabuf, F_GETFD), tries[i].cloexec);
+
+		map = mmap(NULL, PAGES(2), PROT_RW, MAP_SHARED, dmabuf, 0);
+		if (tries[i].access == O_RDONLY) {
+			igt_assert(map == MAP_FAILED);
+			igt_assert_eq(errno, EACCES);
+			map = mmap(NULL, PAGES(2), PROT_READ, MAP_SHARED, dmabuf, 0);
+			igt_assert(map != MAP_FAILED);
+			igt_assert_eq(mprotect(map, PAGES(2), PROT_RW), -1);
+			igt_assert_eq(errno, EACCES);
+		} else {
+			igt_assert(map != MAP_FAILED);
+			zcgem_fill(map, PAGES(2), 1);
+		}
+		munmap(map, PAGES(2));
+		close(dmabuf);
+	}
+}
+
+static void test_export_bad(int fd)
+{
+	uint32_t handle = zcgem_create(fd, PAGES(1), 0);
+	int dmabuf;
+
+	igt_assert_eq(__zcgem_export(fd, 0, DRM_RDWR, &dmabuf), -ENOENT);
+	igt_assert_eq(__zcgem_export(fd, handle + 1, DRM_RDWR, &dmabuf), -ENOENT);
+	igt_assert_eq(__zcgem_export(fd, handle, 1u << 30, &dmabuf), -EINVAL);
+	gem_close(fd, handle);
+	igt_assert_eq(__zcgem_export(fd, handle, DRM_RDWR, &dmabuf), -ENOENT);
+}
+
+static void test_mmap_coherent(int fd)
+{
+	const uint64_t size = PAGES(33);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	void *views[3];
+	unsigned int from, to;
+
+	views[0] = zcgem_map_memfd(memfd, 0, size);
+	views[1] = zcgem_mmap(fd, handle, size, PROT_RW);
+	views[2] = map_dmabuf(dmabuf, size);
+	for (from = 0; from < 3; from++) {
+		zcgem_fill(views[from], size, from + 1);
+		for (to = 0; to < 3; to++)
+			zcgem_check(views[to], size, from + 1);
+	}
+	for (from = 0; from < 3; from++)
+		munmap(views[from], size);
+	close(dmabuf);
+	close(memfd);
+}
+
+static void test_outlives_handle(int fd)
+{
+	const uint64_t size = PAGES(16);
+	struct zcgem_snapshot before;
+	int memfd, own, dmabuf;
+	uint32_t handle;
+	void *map;
+
+	zcgem_take_snapshot(fd, &before);
+	memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	own = drm_reopen_driver(fd);
+	handle = zcgem_wrap_memfd(own, memfd, 0, size, 0);
+	map = zcgem_mmap(own, handle, size, PROT_RW);
+	zcgem_fill(map, size, 1);
+	munmap(map, size);
+
+	dmabuf = zcgem_export(own, handle);
+	gem_close(own, handle);
+	close(memfd);
+	close(own);
+
+	map = map_dmabuf(dmabuf, size);
+	zcgem_check(map, size, 1);
+	zcgem_fill(map, size, 2);
+	munmap(map, size);
+
+	handle = import(fd, dmabuf);
+	close(dmabuf);
+	map = zcgem_mmap(fd, handle, size, PROT_RW);
+	zcgem_check(map, size, 2);
+
+	/* the mapping of a dma-buf alone */
+	dmabuf = zcgem_export(fd, handle);
+	gem_close(fd, handle);
+	munmap(map, size);
+	map = map_dmabuf(dmabuf, size);
+	close(dmabuf);
+	zcgem_check(map, size, 2);
+	zcgem_fill(map, size, 3);
+	zcgem_check(map, size, 3);
+	munmap(map, size);
+	zcgem_check_leaks(fd, &before);
+}
+
+static void send_fd(int socket, int fd)
+{
+	char space[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = space, .msg_controllen = sizeof(space),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	igt_assert_eq(sendmsg(socket, &msg, 0), 1);
+}
+
+static int receive_fd(int socket)
+{
+	char space[CMSG_SPACE(sizeof(int))] = {}, byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = space, .msg_controllen = sizeof(space),
+	};
+	int fd;
+
+	igt_assert_eq(recvmsg(socket, &msg, 0), 1);
+	igt_assert(CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return fd;
+}
+
+static void test_pass_to_process(int fd)
+{
+	const uint64_t size = PAGES(16);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	int pair[2], dmabuf;
+	uint32_t handle;
+	void *map;
+
+	igt_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	igt_fork(child, 1) {
+		close(pair[0]);
+		dmabuf = receive_fd(pair[1]);
+		map = map_dmabuf(dmabuf, size);
+		zcgem_check(map, size, 1);
+		zcgem_fill(map, size, 2);
+	}
+	close(pair[1]);
+
+	/* made after the fork, so that the child has it from the socket only */
+	handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	map = zcgem_mmap(fd, handle, size, PROT_RW);
+	zcgem_fill(map, size, 1);
+	munmap(map, size);
+	dmabuf = zcgem_export(fd, handle);
+	send_fd(pair[0], dmabuf);
+	/* from now on the message or the child holds it */
+	close(dmabuf);
+	gem_close(fd, handle);
+	igt_waitchildren();
+	close(pair[0]);
+
+	map = zcgem_map_memfd(memfd, 0, size);
+	zcgem_check(map, size, 2);
+	munmap(map, size);
+	close(memfd);
+}
+
+static void test_cpu_access_sync(int fd)
+{
+	static const uint64_t accesses[] = {
+		DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW,
+	};
+	const uint64_t size = PAGES(8);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	void *map = map_dmabuf(dmabuf, size);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
+		igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_START | accesses[i]), 0);
+		zcgem_fill(map, size, i + 1);
+		igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_END | accesses[i]), 0);
+		zcgem_check(map, size, i + 1);
+	}
+	igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_START), -EINVAL);
+	igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_RW | 1 << 10), -EINVAL);
+
+	munmap(map, size);
+	close(dmabuf);
+	close(memfd);
+}
+
+#define THREADS 8
+
+struct worker {
+	pthread_t thread;
+	int fd, dmabuf;
+	unsigned int number, rounds, wrong;
+	char *map;
+};
+
+static void run_workers(struct worker *workers, unsigned int count,
+			void *(*work)(void *data))
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		igt_assert_eq(pthread_create(&workers[i].thread, NULL, work,
+					     &workers[i]), 0);
+	for (i = 0; i < count; i++)
+		pthread_join(workers[i].thread, NULL);
+	for (i = 0; i < count; i++)
+		igt_assert_eq(workers[i].wrong, 0);
+}
+
+static void *sync_often(void *data)
+{
+	struct worker *worker = data;
+	char *page = worker->map + PAGES(worker->number);
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint64_t access = i & 1 ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_WRITE;
+
+		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_START | access))
+			worker->wrong++;
+		*(volatile uint64_t *)page = i;
+		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_END | access))
+			worker->wrong++;
+		if (*(volatile uint64_t *)page != i)
+			worker->wrong++;
+	}
+	return NULL;
+}
+
+static void test_concurrent_sync(int fd)
+{
+	const uint64_t size = PAGES(THREADS);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	struct worker workers[THREADS];
+	char *map = map_dmabuf(dmabuf, size);
+	unsigned int i;
+
+	for (i = 0; i < THREADS; i++)
+		workers[i] = (struct worker) {
+			.dmabuf = dmabuf, .map = map, .number = i, .rounds = 500,
+		};
+	run_workers(workers, THREADS, sync_often);
+
+	munmap(map, size);
+	close(dmabuf);
+	close(memfd);
+}
+
+/* All zcgem can do with a buffer of another driver whose memory is at @theirs. */
+static void check_import(int fd, int dmabuf, char *theirs, uint64_t size)
+{
+	struct drm_zcgem_gem_info info;
+	uint32_t handle = import(fd, dmabuf);
+	char *ours;
+	int again;
+
+	igt_assert_eq_u32(import(fd, dmabuf), handle);
+	zcgem_info(fd, handle, &info);
+	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_IMPORT);
+	igt_assert_eq_u64(info.size, size);
+	igt_assert_eq_u64(info.charged, 0);
+
+	ours = zcgem_mmap(fd, handle, size, PROT_RW);
+	zcgem_fill(theirs, size, 1);
+	zcgem_check(ours, size, 1);
+	zcgem_fill(ours, size, 2);
+	zcgem_check(theirs, size, 2);
+
+	igt_assert(mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd,
+			zcgem_mmap_offset(fd, handle)) == MAP_FAILED);
+	igt_assert_eq(errno, EINVAL);
+
+	/* exported again it is the exporter's own dma-buf */
+	again = zcgem_export(fd, handle);
+	igt_assert_eq_u32(import(fd, again), handle);
+	close(again);
+
+	/* the mapping holds what it needs */
+	gem_close(fd, handle);
+	zcgem_check(ours, size, 2);
+	zcgem_fill(ours, size, 3);
+	zcgem_check(theirs, size, 3);
+	munmap(ours, size);
+}
+
+static int open_vgem(void)
+{
+	int vgem = __drm_open_driver(DRIVER_VGEM);
+
+	igt_require_f(vgem >= 0, "no vgem device\n");
+	return vgem;
+}
+
+static void make_vgem(int vgem, struct vgem_bo *bo)
+{
+	*bo = (struct vgem_bo) { .width = 64, .height = 100, .bpp = 32 };
+	vgem_create(vgem, bo);
+	bo->size = ALIGN(bo->size, ZCGEM_PAGE);
+}
+
+static void test_import_vgem(int fd)
+{
+	int vgem = open_vgem(), dmabuf;
+	struct vgem_bo bo;
+	char *theirs;
+
+	make_vgem(vgem, &bo);
+	theirs = vgem_mmap(vgem, &bo, PROT_RW);
+	dmabuf = zcgem_export(vgem, bo.handle);
+	check_import(fd, dmabuf, theirs, bo.size);
+	munmap(theirs, bo.size);
+	close(dmabuf);
+	close(vgem);
+}
+
+static void test_import_vgem_dumb_map(int fd)
+{
+	int vgem = open_vgem(), card = zcgem_open_card(), dmabuf;
+	struct drm_mode_map_dumb arg = {};
+	struct vgem_bo bo;
+	char *theirs, *ours;
+
+	(void)fd;
+	make_vgem(vgem, &bo);
+	theirs = vgem_mmap(vgem, &bo, PROT_RW);
+	dmabuf = zcgem_export(vgem, bo.handle);
+	arg.handle = import(card, dmabuf);
+	do_ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &arg);
+	ours = mmap(NULL, bo.size, PROT_RW, MAP_SHARED, card, arg.offset);
+	igt_assert(ours != MAP_FAILED);
+	zcgem_fill(theirs, bo.size, 1);
+	zcgem_check(ours, bo.size, 1);
+	munmap(ours, bo.size);
+	munmap(theirs, bo.size);
+	close(dmabuf);
+	close(card);
+	close(vgem);
+}
+
+static void test_import_udmabuf(int fd)
+{
+	const uint64_t size = PAGES(25);
+	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), memfd, dmabuf;
+	char *theirs;
+
+	igt_require_f(device >= 0, "no /dev/udmabuf: %m\n");
+	memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	create.memfd = memfd;
+	create.size = size;
+	dmabuf = ioctl(device, UDMABUF_CREATE, &create);
+	igt_assert_fd(dmabuf);
+
+	theirs = zcgem_map_memfd(memfd, 0, size);
+	check_import(fd, dmabuf, theirs, size);
+	munmap(theirs, size);
+	close(dmabuf);
+	close(memfd);
+	close(device);
+}
+
+static void test_import_bad(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK);
+	uint32_t handle;
+
+	igt_assert_eq(__zcgem_import(fd, memfd, &handle), -EINVAL);
+	igt_assert_eq(__zcgem_import(fd, fd, &handle), -EINVAL);
+	igt_assert_eq(__zcgem_import(fd, -1, &handle), -EBADF);
+	close(memfd);
+	igt_assert_eq(__zcgem_import(fd, memfd, &handle), -EBADF);
+}
+
+static void test_export_to_vgem(int fd)
+{
+	const uint64_t size = PAGES(600);
+	int vgem = open_vgem();
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	struct drm_zcgem_gem_info info;
+	uint32_t handles[2], theirs, i;
+	int dmabuf, again;
+	char *map;
+
+	handles[0] = zcgem_create(fd, size, 0);
+	handles[1] = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	for (i = 0; i < 2; i++) {
+		map = zcgem_mmap(fd, handles[i], size, PROT_RW);
+		zcgem_fill(map, size, 1);
+		munmap(map, size);
+
+		dmabuf = zcgem_export(fd, handles[i]);
+		theirs = import(vgem, dmabuf);
+		close(dmabuf);
+		zcgem_info(fd, handles[i], &info);
+		igt_assert_eq_u64(info.attachments, 1);
+		igt_assert_eq_u32(info.flags & DRM_ZCGEM_INFO_RESIDENT,
+				  DRM_ZCGEM_INFO_RESIDENT);
+		igt_assert_eq_u64(info.resident, size);
+
+		/* out of vgem it comes back as our own object */
+		again = zcgem_export(vgem, theirs);
+		igt_assert_eq_u32(import(fd, again), handles[i]);
+		close(again);
+
+		/* vgem alone keeps it */
+		gem_close(fd, handles[i]);
+		again = zcgem_export(vgem, theirs);
+		map = map_dmabuf(again, size);
+		zcgem_check(map, size, 1);
+		munmap(map, size);
+
+		handles[i] = import(fd, again);
+		close(again);
+		gem_close(vgem, theirs);
+		zcgem_info(fd, handles[i], &info);
+		igt_assert_eq_u64(info.attachments, 0);
+		gem_close(fd, handles[i]);
+	}
+	close(memfd);
+	close(vgem);
+}
+
+static int export_sync_file(int dmabuf, uint32_t flags, int *fence)
+{
+	struct dma_buf_export_sync_file arg = { .flags = flags, .fd = -1 };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg) ? -errno : 0;
+
+	*fence = arg.fd;
+	errno = 0;
+	return err;
+}
+
+static int import_sync_file(int dmabuf, uint32_t flags, int fence)
+{
+	struct dma_buf_import_sync_file arg = { .flags = flags, .fd = fence };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg) ? -errno : 0;
+
+	errno = 0;
+	return err;
+}
+
+/* poll() on a sync_file or a dma-buf: is there a fence that has not signalled? */
+static bool is_busy(int fd, short events)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
+static bool has_busy_fence(int dmabuf, uint32_t flags)
+{
+	int fence;
+	bool busy;
+
+	igt_assert_eq(export_sync_file(dmabuf, flags, &fence), 0);
+	busy = is_busy(fence, POLLIN);
+	close(fence);
+	return busy;
+}
+
+static void test_sync_file(int fd)
+{
+	uint32_t handle = zcgem_create(fd, PAGES(2), 0);
+	int dmabuf = zcgem_export(fd, handle), fence;
+
+	/* nothing was done to it yet */
+	igt_assert(!has_busy_fence(dmabuf, DMA_BUF_SYNC_READ));
+	igt_assert(!has_busy_fence(dmabuf, DMA_BUF_SYNC_WRITE));
+	igt_assert(!has_busy_fence(dmabuf, DMA_BUF_SYNC_RW));
+	igt_assert(!is_busy(dmabuf, POLLIN));
+	igt_assert(!is_busy(dmabuf, POLLOUT));
+
+	igt_assert_eq(export_sync_file(dmabuf, DMA_BUF_SYNC_RW, &fence), 0);
+	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_RW, fence), 0);
+	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
+	igt_assert_eq(import_sync_file(dmabuf, 0, fence), -EINVAL);
+	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_RW, dmabuf), -EINVAL);
+	close(fence);
+	igt_assert_eq(export_sync_file(dmabuf, 0, &fence), -EINVAL);
+	igt_assert_eq(export_sync_file(dmabuf, 1u << 30, &fence), -EINVAL);
+	close(dmabuf);
+}
+
+static void test_foreign_fence(int fd)
+{
+	int vgem = open_vgem();
+	uint32_t handle = zcgem_create(fd, PAGES(4), 0);
+	uint32_t other = zcgem_create(fd, PAGES(4), 0);
+	int dmabuf = zcgem_export(fd, handle);
+	int second = zcgem_export(fd, other);
+	struct vgem_bo bo = {};
+	uint32_t fence;
+	int sync_file;
+
+	igt_require_f(vgem_has_fences(vgem), "vgem has no fences\n");
+	bo.handle = import(vgem, dmabuf);
+
+	/* a reader: writers wait, other readers do not */
+	fence = vgem_fence_attach(vgem, &bo, 0);
+	igt_assert(!is_busy(dmabuf, POLLIN));
+	igt_assert(is_busy(dmabuf, POLLOUT));
+	igt_assert(!has_busy_fence(dmabuf, DMA_BUF_SYNC_READ));
+	igt_assert(has_busy_fence(dmabuf, DMA_BUF_SYNC_WRITE));
+	vgem_fence_signal(vgem, fence);
+	igt_assert(!is_busy(dmabuf, POLLOUT));
+	igt_assert(!has_busy_fence(dmabuf, DMA_BUF_SYNC_WRITE));
+
+	/* a writer: everybody waits; the fence is passed on to another object */
+	fence = vgem_fence_attach(vgem, &bo, VGEM_FENCE_WRITE);
+	igt_assert(is_busy(dmabuf, POLLIN));
+	igt_assert(has_busy_fence(dmabuf, DMA_BUF_SYNC_READ));
+	igt_assert(!is_busy(second, POLLIN));
+	igt_assert_eq(export_sync_file(dmabuf, DMA_BUF_SYNC_READ, &sync_file), 0);
+	igt_assert_eq(import_sync_file(second, DMA_BUF_SYNC_WRITE, sync_file), 0);
+	igt_assert(is_busy(second, POLLIN));
+	igt_assert(has_busy_fence(second, DMA_BUF_SYNC_READ));
+	vgem_fence_signal(vgem, fence);
+	igt_assert(!is_busy(dmabuf, POLLIN));
+	igt_assert(!is_busy(second, POLLIN));
+	igt_assert(!is_busy(sync_file, POLLIN));
+
+	/* objects whose fence is still running go away */
+	fence = vgem_fence_attach(vgem, &bo, VGEM_FENCE_WRITE);
+	close(sync_file);
+	close(second);
+	close(dmabuf);
+	gem_close(fd, handle);
+	gem_close(vgem, bo.handle);
+	vgem_fence_signal(vgem, fence);
+	close(vgem);
+}
+
+/* Two threads have the same handle: one's close may take the other's away. */
+static void *import_and_close(void *data)
+{
+	struct worker *worker = data;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint32_t handle;
+		int err;
+
+		err = __zcgem_import(worker->fd, worker->dmabuf, &handle);
+		if (err) {
+			worker->wrong++;
+			continue;
+		}
+		err = __zcgem_close(worker->fd, handle);
+		if (err && err != -EINVAL)
+			worker->wrong++;
+	}
+	return NULL;
+}
+
+static void test_reimport_vs_close(int fd)
+{
+	const uint64_t size = PAGES(4);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	struct worker workers[4];
+	unsigned int i;
+	void *map;
+
+	gem_close(fd, handle);
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {
+			.fd = fd, .dmabuf = dmabuf, .rounds = 2000,
+		};
+	run_workers(workers, ARRAY_SIZE(workers), import_and_close);
+
+	/* it is still the same memory */
+	handle = import(fd, dmabuf);
+	map = zcgem_mmap(fd, handle, size, PROT_RW);
+	zcgem_fill(map, size, 1);
+	munmap(map, size);
+	map = zcgem_map_memfd(memfd, 0, size);
+	zcgem_check(map, size, 1);
+	munmap(map, size);
+	close(dmabuf);
+	close(memfd);
+}
+
+static void *export_and_close(void *data)
+{
+	struct worker *worker = data;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint64_t size = ZCGEM_PAGE;
+		uint32_t handle, again;
+		int dmabuf;
+
+		if (__zcgem_create(worker->fd, &size, 0, &handle) ||
+		    __zcgem_export(worker->fd, handle, DRM_CLOEXEC, &dmabuf)) {
+			worker->wrong++;
+			continue;
+		}
+		/* the dma-buf's last reference and the handle's, in both orders */
+		if (i & 1)
+			close(dmabuf);
+		if (__zcgem_close(worker->fd, handle))
+			worker->wrong++;
+		if (!(i & 1)) {
+			if (__zcgem_import(worker->fd, dmabuf, &again) ||
+			    __zcgem_close(worker->fd, again))
+				worker->wrong++;
+			close(dmabuf);
+		}
+	}
+	return NULL;
+}
+
+static void test_export_vs_close(int fd)
+{
+	struct worker workers[4];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) { .fd = fd, .rounds = 500 };
+	run_workers(workers, ARRAY_SIZE(workers), export_and_close);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("Importing one's own dma-buf gives the handle back");
+	igt_subtest("self-import")
+		zcgem_run_counted(fd, test_self_import);
+
+	igt_describe("Another client of the device gets the same object");
+	igt_subtest("second-client")
+		zcgem_run_counted(fd, test_second_client);
+
+	igt_describe("The dma-buf says its size");
+	igt_subtest("export-size")
+		zcgem_run_counted(fd, test_export_size);
+
+	igt_describe("The dma-buf's descriptor has the access that was asked for");
+	igt_subtest("export-flags")
+		zcgem_run_counted(fd, test_export_flags);
+
+	igt_describe("Handles and descriptors that do not exist are refused");
+	igt_subtest("export-bad")
+		zcgem_run_refused(fd, test_export_bad);
+
+	igt_describe("The memfd, the object's and the dma-buf's mapping are the same memory");
+	igt_subtest("mmap-coherent")
+		zcgem_run_counted(fd, test_mmap_coherent);
+
+	igt_describe("The dma-buf and its mapping outlive handle, memfd and client");
+	igt_subtest("outlives-handle")
+		zcgem_run_counted(fd, test_outlives_handle);
+
+	igt_describe("Another process gets the dma-buf over a socket and writes to it");
+	igt_subtest("pass-to-process")
+		zcgem_run_counted(fd, test_pass_to_process);
+
+	igt_describe("CPU access is begun and ended; wrong flags are refused");
+	igt_subtest("cpu-access-sync")
+		zcgem_run_counted(fd, test_cpu_access_sync);
+
+	igt_describe("Threads begin and end CPU access at the same time");
+	igt_subtest("concurrent-sync")
+		zcgem_run_counted(fd, test_concurrent_sync);
+
+	igt_describe("A vgem buffer is a zcgem object that can be mapped");
+	igt_subtest("import-vgem")
+		zcgem_run_counted(fd, test_import_vgem);
+
+	igt_describe("The imported buffer can be mapped as a dumb buffer, too");
+	igt_subtest("import-vgem-dumb-map")
+		zcgem_run_counted(fd, test_import_vgem_dumb_map);
+
+	igt_describe("A udmabuf buffer is a zcgem object that can be mapped");
+	igt_subtest("import-udmabuf")
+		zcgem_run_counted(fd, test_import_udmabuf);
+
+	igt_describe("What is no dma-buf is refused");
+	igt_subtest("import-bad")
+		zcgem_run_refused(fd, test_import_bad);
+
+	igt_describe("vgem attaches to a zcgem object and lets it go");
+	igt_subtest("export-to-vgem")
+		zcgem_run_counted(fd, test_export_to_vgem);
+
+	igt_describe("Fences go out of and into an exported object");
+	igt_subtest("sync-file")
+		zcgem_run_counted(fd, test_sync_file);
+
+	igt_describe("A fence that vgem attached to an exported object is seen");
+	igt_subtest("foreign-fence")
+		zcgem_run_counted(fd, test_foreign_fence);
+
+	igt_describe("Import races with closing the last handle");
+	igt_subtest("reimport-vs-close")
+		zcgem_run_counted(fd, test_reimport_vs_close);
+
+	igt_describe("Export races with closing the handle");
+	igt_subtest("export-vs-close")
+		zcgem_run_counted(fd, test_export_vs_close);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
