@@ -9,6 +9,7 @@ import build
 import kernel
 import machine
 import rootfs
+import tests
 
 KERNELS = list(rootfs.SUITES)
 
@@ -65,6 +66,10 @@ def command_shell(args):
     return outcome.status or 0
 
 
+def command_test(args):
+    return tests.run(args.kernel, args.filter)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="bed")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
@@ -89,6 +94,8 @@ def parser():
                          help="count instructions instead of seconds, the same in every run")
 
     add("build", command_build, "build module, userspace and tests", KERNELS)
+    sub = add("test", command_test, "run the tests", KERNELS)
+    sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("run", command_run, "run a command in a guest", KERNELS[-1:])
     add_machine(sub)
     sub.add_argument("--timeout", type=float, default=300)

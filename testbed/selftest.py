@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""The bed's own promises, each tried with a deliberate case: a guest that misbehaves must fail the
+run, and the deterministic mode must repeat to the bit."""
+
+import concurrent.futures
+import time
+
+import machine
+from results import FAIL, PASS, Result
+
+
+def _boot(kernel, modules, job, timeout=90, **options):
+    vm = machine.Machine(kernel, machine.Options(modules="", **options), job, modules)
+    vm.start()
+    outcome = vm.finish(timeout)
+    vm.forget()
+    return outcome
+
+
+def _status_and_warning(kernel, modules):
+    outcome = _boot(kernel, modules, "echo spoken; echo 'WARNING: on purpose' >/dev/kmsg; exit 7")
+    yield "exit status", outcome.status == 7, f"status {outcome.status}"
+    yield "output", outcome.output == b"spoken\n", repr(outcome.output)
+    kinds = [report.kind for report in outcome.reports]
+    yield "kernel warning", kinds == ["warning"] and not outcome.good, f"reports {kinds}"
+
+
+def _panic(kernel, modules):
+    outcome = _boot(kernel, modules, "echo c >/proc/sysrq-trigger")
+    yield "panic", (outcome.status is None and bool(outcome.trouble)
+                    and "sysrq triggered crash" in outcome.explain()), outcome.explain()
+
+
+def _hang(kernel, modules):
+    began = time.monotonic()
+    outcome = _boot(kernel, modules, "echo up; sleep 1000", timeout=20)
+    took = time.monotonic() - began
+    yield "hang", (outcome.output == b"up\n" and "did not end" in (outcome.trouble or "")
+                   and took < 30), f"{took:.0f} s, {outcome.output!r}, {outcome.trouble}"
+
+
+def _deterministic(kernel, modules):
+    # /proc/uptime alone has a granularity of 10 ms; sched_debug's clock has one of 1 ns.
+    job = "sleep 1; dd if=/dev/zero of=/x bs=1M count=4 2>/dev/null; head -4 /proc/timer_list"
+    first, second = (_boot(kernel, modules, job, smp=1, icount=True) for _ in range(2))
+    yield "deterministic mode", (first.status == 0 and b"now at" in first.output
+                                 and first.output == second.output), \
+        f"{first.output!r} and {second.output!r}, {first.explain()}"
+
+
+def run(kernel, modules):
+    found = []
+
+    def collect(case):
+        return list(case(kernel, modules))
+
+    # Two at a time: the hanging one costs time but no work.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        cases = (_hang, _status_and_warning, _panic, _deterministic)
+        for checks in pool.map(collect, cases):
+            for name, good, seen in checks:
+                found.append(Result(kernel.name, "bed", name, PASS if good else FAIL,
+                                    "" if good else seen.partition("\n")[0],
+                                    detail="" if good else seen))
+    return found
