@@ -23,7 +23,7 @@ static void test_device(int fd)
 	CHECK(!zcgem_device_new(fd, &dev));
 	CHECK(zcgem_device_fd(dev) == fd);
 	CHECK(zcgem_device_get_param(dev, 1000, &value) == -EINVAL && value == 77);
-	CHECK(!zcgem_device_get_param(dev, DRM_ZCGEM_PARAM_UAPI_VERSION, &value) && value == 1);
+	CHECK(!zcgem_device_get_param(dev, DRM_ZCGEM_PARAM_UAPI_VERSION, &value) && value == DRM_ZCGEM_UAPI_VERSION);
 }
 
 static void test_create(void)

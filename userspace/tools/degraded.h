@@ -17,6 +17,7 @@ struct parameters {
 	uint64_t backings;
 	uint64_t leaf_sizes;
 	uint64_t live_invalidation;
+	uint64_t advice;
 };
 
 struct degradation {

@@ -30,7 +30,9 @@ struct info {
 };
 
 static const char * const backing_names[] = { "pool", "memfd", "userptr", "svm", "import" };
-#define BACKINGS (sizeof(backing_names) / sizeof(backing_names[0]))
+static const char * const advice_names[] = { "populate", "evict", "revalidate" };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *node(const struct info *info, int type)
 {
@@ -46,10 +48,11 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_BACKINGS] = &parameters->backings,
 		[DRM_ZCGEM_PARAM_LEAF_SIZES] = &parameters->leaf_sizes,
 		[DRM_ZCGEM_PARAM_LIVE_INVALIDATION] = &parameters->live_invalidation,
+		[DRM_ZCGEM_PARAM_ADVICE] = &parameters->advice,
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+	for (i = 0; i < COUNT(values); i++)
 		if (!zcgem_device_get_param(dev, i, values[i]))
 			parameters->known |= 1ull << i;
 }
@@ -80,6 +83,17 @@ static const char *count_text(const struct info *info, uint32_t param, uint64_t 
 	return text;
 }
 
+static void print_names(uint64_t mask, const char * const *names, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (mask & (1ull << i))
+			printf(" %s", names[i]);
+	if (mask >> count)
+		printf(" (and newer ones)");
+}
+
 static void print_text(const struct info *info)
 {
 	const struct parameters *parameters = &info->parameters;
@@ -98,9 +112,9 @@ static void print_text(const struct info *info)
 	       count_text(info, DRM_ZCGEM_PARAM_MAX_SIZE, parameters->max_size));
 
 	printf("backings:");
-	for (i = 0; i < 64; i++)
-		if (parameters->backings & (1ull << i))
-			printf(" %s", i < BACKINGS ? backing_names[i] : "(newer)");
+	print_names(parameters->backings, backing_names, COUNT(backing_names));
+	printf("\nadvice:");
+	print_names(parameters->advice, advice_names, COUNT(advice_names));
 	printf("\npage table entries:");
 	for (i = 0; i < 64; i++)
 		if (parameters->leaf_sizes & (1ull << i))
@@ -135,6 +149,22 @@ static void json_number(const struct info *info, const char *name, uint32_t para
 		printf("    \"%s\": null%s\n", name, end);
 }
 
+static void json_names(const char *name, uint64_t mask, const char * const *names,
+		       unsigned int count)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	printf("    \"%s\": [", name);
+	for (i = 0; i < count; i++) {
+		if (!(mask & (1ull << i)))
+			continue;
+		printf("%s\"%s\"", comma, names[i]);
+		comma = ", ";
+	}
+	printf("],\n");
+}
+
 static void print_json(const struct info *info)
 {
 	const struct parameters *parameters = &info->parameters;
@@ -156,15 +186,10 @@ static void print_json(const struct info *info)
 	json_number(info, "max_size", DRM_ZCGEM_PARAM_MAX_SIZE, parameters->max_size, ",");
 	json_number(info, "live_invalidation", DRM_ZCGEM_PARAM_LIVE_INVALIDATION,
 		    parameters->live_invalidation, ",");
-	printf("    \"backings\": [");
-	for (i = 0; i < BACKINGS; i++) {
-		if (!(parameters->backings & (1ull << i)))
-			continue;
-		printf("%s\"%s\"", comma, backing_names[i]);
-		comma = ", ";
-	}
-	printf("],\n    \"leaf_sizes\": [");
-	for (i = 0, comma = ""; i < 64; i++) {
+	json_names("backings", parameters->backings, backing_names, COUNT(backing_names));
+	json_names("advice", parameters->advice, advice_names, COUNT(advice_names));
+	printf("    \"leaf_sizes\": [");
+	for (i = 0; i < 64; i++) {
 		if (!(parameters->leaf_sizes & (1ull << i)))
 			continue;
 		printf("%s%llu", comma, 1ull << i);
