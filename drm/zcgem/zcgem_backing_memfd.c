@@ -385,11 +385,11 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 	} else if (!(seals & F_SEAL_SHRINK)) {
 		drm_dbg_ratelimited(drm, "memfd lacks F_SEAL_SHRINK\n");
 		ret = -EINVAL;
+	} else if (!(file->f_mode & FMODE_READ)) {
+		drm_dbg_ratelimited(drm, "memfd is not open for reading\n");
+		ret = -EACCES;
 	} else if (memfd->readonly) {
-		if (!(file->f_mode & FMODE_READ)) {
-			drm_dbg_ratelimited(drm, "memfd is not open for reading\n");
-			ret = -EACCES;
-		}
+		ret = 0;
 	} else if (!(file->f_mode & FMODE_WRITE)) {
 		drm_dbg_ratelimited(drm, "memfd is not open for writing\n");
 		ret = -EACCES;

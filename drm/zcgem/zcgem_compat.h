@@ -12,6 +12,7 @@
 #include <linux/pfn_t.h>
 #endif
 
+#include <drm/drm_gem.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
@@ -146,6 +147,16 @@ static inline void zcgem_ttm_bo_fini(struct ttm_buffer_object *bo)
 #define ZCGEM_PIN_FILLS_HUGETLB_HOLES	true
 #else
 #define ZCGEM_PIN_FILLS_HUGETLB_HOLES	false
+#endif
+
+/*
+ * "drm: add DRM_GEM_OBJECT_ACTIVE" made the line of active bytes optional in
+ * fdinfo; before, it was always printed.
+ */
+#ifdef ZCGEM_HAVE_GEM_OBJECT_ACTIVE
+#define ZCGEM_GEM_OBJECT_ACTIVE		DRM_GEM_OBJECT_ACTIVE
+#else
+#define ZCGEM_GEM_OBJECT_ACTIVE		0
 #endif
 
 /*

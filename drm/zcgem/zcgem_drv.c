@@ -28,6 +28,7 @@
 
 #include "zcgem_compat.h"
 #include "zcgem_debugfs.h"
+#include "zcgem_fdinfo.h"
 #include "zcgem_ioctl.h"
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
@@ -58,6 +59,7 @@ static const struct file_operations zcgem_fops = {
 	.llseek = noop_llseek,
 	.mmap = drm_gem_mmap,
 	.get_unmapped_area = zcgem_get_unmapped_area,
+	.show_fdinfo = drm_show_fdinfo,
 	.fop_flags = FOP_UNSIGNED_OFFSET,
 };
 
@@ -72,6 +74,7 @@ static const struct drm_driver zcgem_driver = {
 	.ioctls = zcgem_ioctls,
 	.num_ioctls = ARRAY_SIZE(zcgem_ioctls),
 	.gem_prime_import = zcgem_gem_prime_import,
+	.show_fdinfo = zcgem_show_fdinfo,
 	.dumb_create = zcgem_dumb_create,
 	.dumb_map_offset = zcgem_dumb_map_offset,
 };
@@ -136,33 +139,60 @@ static struct platform_driver zcgem_platform_driver = {
 	.remove = zcgem_remove,
 };
 
-static struct platform_device *zcgem_pdev;
+#define ZCGEM_MAX_DEVICES	16
+
+static unsigned int num_devices = 1;
+module_param(num_devices, uint, 0444);
+MODULE_PARM_DESC(num_devices, "Number of devices, each with nodes of its own (1 to 16, default 1)");
+
+static struct platform_device *zcgem_pdevs[ZCGEM_MAX_DEVICES];
+
+static void zcgem_unregister_devices(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ZCGEM_MAX_DEVICES; i++)
+		platform_device_unregister(zcgem_pdevs[i]);
+}
 
 static int __init zcgem_init(void)
 {
 	/* No device reads this memory itself, so none of it is out of reach. */
-	const struct platform_device_info info = {
+	struct platform_device_info info = {
 		.name = "zcgem",
 		.id = PLATFORM_DEVID_NONE,
 		.dma_mask = DMA_BIT_MASK(64),
 	};
+	unsigned int i;
 	int ret;
+
+	if (!num_devices || num_devices > ZCGEM_MAX_DEVICES)
+		return -EINVAL;
 
 	ret = platform_driver_register(&zcgem_platform_driver);
 	if (ret)
 		return ret;
 
-	zcgem_pdev = platform_device_register_full(&info);
-	if (IS_ERR(zcgem_pdev)) {
-		platform_driver_unregister(&zcgem_platform_driver);
-		return PTR_ERR(zcgem_pdev);
+	for (i = 0; i < num_devices; i++) {
+		struct platform_device *pdev;
+
+		/* The first keeps the plain name, zcgem; then zcgem.1, zcgem.2 ... */
+		if (i)
+			info.id = i;
+		pdev = platform_device_register_full(&info);
+		if (IS_ERR(pdev)) {
+			zcgem_unregister_devices();
+			platform_driver_unregister(&zcgem_platform_driver);
+			return PTR_ERR(pdev);
+		}
+		zcgem_pdevs[i] = pdev;
 	}
 	return 0;
 }
 
 static void __exit zcgem_exit(void)
 {
-	platform_device_unregister(zcgem_pdev);
+	zcgem_unregister_devices();
 	platform_driver_unregister(&zcgem_platform_driver);
 }
 

@@ -123,7 +123,8 @@ int zcgem_object_charge(struct zcgem_object *obj, u64 size)
  * @size: bytes, a multiple of the page size
  * @resv: lock to share with another object, held by the caller, or NULL
  *
- * Return: 0 with one GEM reference, or -ENOMEM, -ENOSPC.
+ * Return: 0 with one GEM reference, or -ENOMEM, also if the DRM file's address space
+ * has no room left.
  */
 int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 {
@@ -145,7 +146,7 @@ int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 	ret = ttm_bo_init_reserved(&zdev->ttm, &obj->bo, type, &zcgem_system_placement,
 				   0, &ctx, NULL, resv, zcgem_ttm_destroy);
 	if (ret)
-		return ret;
+		return ret == -ENOSPC ? -ENOMEM : ret;
 	if (!resv)
 		dma_resv_unlock(obj->bo.base.resv);
 

@@ -15,8 +15,13 @@
 
 struct zcgem_object;
 
-/** ZCGEM_MAX_SIZE - Largest object, bytes: what a ttm_tt's page count can say, halved. */
-#define ZCGEM_MAX_SIZE		(1ULL << 42)
+/**
+ * ZCGEM_MAX_SIZE - Largest object, bytes.
+ *
+ * Half of the DRM file's address space (DRM_FILE_PAGE_OFFSET_SIZE pages), in which
+ * every object of a device must find a place.
+ */
+#define ZCGEM_MAX_SIZE		(1ULL << 39)
 
 /** ZCGEM_BACKING_MAPPABLE - Objects can be mapped by the CPU. */
 #define ZCGEM_BACKING_MAPPABLE	BIT(0)

@@ -180,7 +180,8 @@ struct drm_zcgem_memfd_range {
  * - EFBIG: the sum of the sizes is above %DRM_ZCGEM_PARAM_MAX_SIZE;
  * - EBADF: @fd is not an open descriptor;
  * - EBADFD: the file is not a memfd;
- * - EACCES: the descriptor does not allow writing (or, read-only, reading);
+ * - EACCES: the descriptor does not allow reading, or writing unless
+ *   %DRM_ZCGEM_WRAP_READONLY is given;
  * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
  * - ENOMEM: no memory, or the caller's RLIMIT_MEMLOCK does not allow it.
  */
