@@ -62,7 +62,7 @@ static int find_card(struct kms *kms)
 	return ret > 0 ? -ENODEV : ret;
 }
 
-int kms_open(struct kms *kms, const char *node)
+int kms_open(struct kms *kms, const char *node, bool legacy)
 {
 	uint64_t prime = 0;
 	int ret;
@@ -89,7 +89,7 @@ int kms_open(struct kms *kms, const char *node)
 	}
 	/* Only now do planes show up that legacy calls use silently. */
 	drmSetClientCap(kms->fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1);
-	kms->atomic = !drmSetClientCap(kms->fd, DRM_CLIENT_CAP_ATOMIC, 1);
+	kms->atomic = !legacy && !drmSetClientCap(kms->fd, DRM_CLIENT_CAP_ATOMIC, 1);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ struct kms {
 };
 
 /* kms.c: open @node, or the first card with a display that is not zcgem. */
-int kms_open(struct kms *kms, const char *node);
+int kms_open(struct kms *kms, const char *node, bool legacy);
 /* Choose connector, CRTC and plane; @mode is "WxH" or NULL for the preferred one. */
 int kms_choose(struct kms *kms, const char *mode);
 /* The format of this name, or the best if NULL, if the plane takes it. */

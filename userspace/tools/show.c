@@ -25,6 +25,7 @@ struct options {
 	bool wait;
 	bool repaint;
 	bool hugetlb;
+	bool legacy;
 };
 
 /* What is kept from one step to the next. */
@@ -47,6 +48,7 @@ static const struct argp_option option_list[] = {
 	{ "repaint", 'r', NULL, 0, "Like --wait, but the first line inverts the picture in the "
 	  "memfd and prints \"repainted\", the second ends", 0 },
 	{ "hugetlb", 'H', NULL, 0, "Take the memfd from 2M huge pages", 0 },
+	{ "legacy", 'l', NULL, 0, "Do not use the atomic modeset call", 0 },
 	{ 0 },
 };
 
@@ -78,6 +80,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'H':
 		options->hugetlb = true;
 		return 0;
+	case 'l':
+		options->legacy = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (options->picture)
 			argp_error(state, "one picture at a time");
@@ -95,7 +100,7 @@ static int prepare_surface(struct show *show)
 	struct surface *surface = &show->surface;
 	int ret;
 
-	ret = kms_open(&show->kms, show->options->card);
+	ret = kms_open(&show->kms, show->options->card, show->options->legacy);
 	if (!ret)
 		ret = kms_choose(&show->kms, show->options->mode);
 	if (!ret)
