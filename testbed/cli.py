@@ -6,6 +6,7 @@ import shlex
 import sys
 
 import build
+import demo
 import kernel
 import machine
 import rootfs
@@ -70,6 +71,10 @@ def command_test(args):
     return tests.run(args.kernel, args.filter)
 
 
+def command_demo(args):
+    return demo.command(args.kernel)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="bed")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
@@ -94,6 +99,7 @@ def parser():
                          help="count instructions instead of seconds, the same in every run")
 
     add("build", command_build, "build module, userspace and tests", KERNELS)
+    add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
     sub = add("test", command_test, "run the tests", KERNELS)
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("run", command_run, "run a command in a guest", KERNELS[-1:])

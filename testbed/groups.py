@@ -9,6 +9,7 @@ Kinds:
 Groups of equal machine options share one boot.
 """
 
+import demo
 import hostchecks
 import machine
 import selftest
@@ -28,4 +29,5 @@ def groups():
         Group("bed", "host", selftest.run, once=True),
         Group("zcgem", "igt", timeout=240),
         Group("igt", "igt-system", timeout=240),
+        Group("demo", "host", demo.run),
     ]

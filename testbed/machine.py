@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import selectors
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,8 @@ QEMU = "qemu-system-x86_64"
 
 # Every message reaches the console; KFENCE is compiled into the stock kernels but off.
 APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check"
+# Seconds for a kernel to come to init; 3 are usual.
+BOOT_LIMIT = 45
 CHECKS = "kfence.sample_interval=20 slab_nomerge"
 
 
@@ -102,10 +105,9 @@ def accelerator(kernel):
 
 class Machine:
     def __init__(self, kernel, options, job, modules, share=None, stdin=False, interactive=False,
-                 extra=None):
-        self.kernel, self.options = kernel, options
-        self.interactive = interactive
-        build.BUILD.mkdir(exist_ok=True)
+                 monitor=False, extra=None):
+        self.kernel, self.options, self.share, self.stdin = kernel, options, share, stdin
+        self.interactive, self.monitor = interactive, monitor
         number = 0
         while True:
             self.directory = build.BUILD / "run" / f"{kernel.name}-{os.getpid()}-{number}"
@@ -118,16 +120,21 @@ class Machine:
         self.out.mkdir()
         self.log = self.directory / "console.log"
         initrd(self.directory / "initrd", modules, job, extra)
-        self.command = self._command(share, stdin)
         self.process = None
         self.output = bytearray()
 
-    def _command(self, share, stdin):
+    def _channel(self):
+        """A socket for us and the number of its other end, which QEMU inherits."""
+        ours, theirs = socket.socketpair()
+        self.inherited.append(theirs)
+        return ours, theirs.fileno()
+
+    def _command(self):
         o = self.options
         tcg = o.icount or accelerator(self.kernel) == "tcg"
         words = ["bed_modules=" + o.modules] if o.modules else []
         cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem, "-smp", str(o.smp),
-               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-vga", o.vga,
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
                "-kernel", str(self.kernel.image()), "-initrd", str(self.directory / "initrd")]
@@ -143,7 +150,7 @@ class Machine:
             cmd += ["-device", "virtio-serial-pci"]
             for tag, path, access in (("root", rootfs.run_tree().get(), ",readonly=on"),
                                       ("work", build.ROOT, ",readonly=on"),
-                                      ("out", self.out, ""), ("share", share, "")):
+                                      ("out", self.out, ""), ("share", self.share, "")):
                 if path:
                     cmd += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,"
                                        f"multidevs=remap{access}"]
@@ -152,26 +159,70 @@ class Machine:
                 cmd += ["-chardev", "stdio,id=port,signal=off", "-device", "virtconsole,chardev=port"]
                 words += ["bed_io=shell", f"TERM={os.environ.get('TERM', 'vt100')}"]
             else:
-                self.ours, self.theirs = socket.socketpair()
-                cmd += ["-chardev", f"socket,id=port,fd={self.theirs.fileno()}",
+                self.ours, number = self._channel()
+                cmd += ["-chardev", f"socket,id=port,fd={number}",
                         "-device", "virtserialport,chardev=port,name=bed"]
-            words += ["bed_share=1"] if share else []
-            words += ["bed_stdin=1"] if stdin else []
-        cmd += ["-cpu", cpu, "-vga", o.vga]
-        cmd += o.qemu.split()
+            words += ["bed_share=1"] if self.share else []
+            words += ["bed_stdin=1"] if self.stdin else []
+        if self.monitor:
+            self.qmp, number = self._channel()
+            cmd += ["-chardev", f"socket,id=qmp,fd={number}", "-mon", "chardev=qmp,mode=control"]
+        cmd += ["-cpu", cpu, *shlex.split(o.qemu)]
         return cmd + ["-append", " ".join([APPEND, *words, o.append])]
 
     def start(self):
+        """Start the guest and wait for its init.
+
+        About one boot in a hundred stops under TCG while a stock kernel changes its clock source,
+        long before anything of ours runs: then a second one is tried.
+        """
+        for attempt in (1, 2):
+            self._start()
+            if self._came_up(BOOT_LIMIT) or attempt == 2:
+                return
+            print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",
+                  file=sys.stderr, flush=True)
+            self.process.kill()
+            self.process.wait()
+
+    def _start(self):
         self.began = time.monotonic()
+        self.inherited = []
+        command = self._command()
+        fds = [channel.fileno() for channel in self.inherited]
+        self.log.unlink(missing_ok=True)
         if self.interactive:
-            self.process = subprocess.Popen(self.command)
+            self.process = subprocess.Popen(command, pass_fds=fds)
         else:
-            fds = [] if self.options.icount else [self.theirs.fileno()]
-            self.process = subprocess.Popen(self.command, pass_fds=fds, stdin=subprocess.DEVNULL,
-                                            stdout=open(self.directory / "qemu.log", "w"),
-                                            stderr=subprocess.STDOUT)
-            if fds:
-                self.theirs.close()
+            with open(self.directory / "qemu.log", "w") as qemu_log:
+                self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL,
+                                                stdout=qemu_log, stderr=subprocess.STDOUT)
+        for channel in self.inherited:
+            channel.close()
+
+    def _came_up(self, limit):
+        while time.monotonic() < self.began + limit:
+            if self.process.poll() is not None:
+                return True
+            if self.log.exists() and b"Run /init as init process" in self.log.read_bytes():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def ask(self, command, **arguments):
+        """One command to QEMU's monitor, and its answer."""
+        stream = self.qmp.makefile("rw")
+        if not hasattr(self, "greeted"):
+            self.greeted = stream.readline()
+            self.ask("qmp_capabilities")
+        stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        stream.flush()
+        while True:
+            answer = json.loads(stream.readline())
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise RuntimeError(f"QEMU: {command}: {answer['error']['desc']}")
 
     def read(self, deadline, echo=None, until=None):
         """Read the job's output to its end, or to a line; None when the time is up."""

@@ -60,23 +60,6 @@ def _group_script(group):
             f"echo $? >{out}/status\necho 'bed: end {group.name}' >/dev/kmsg\n")
 
 
-# The module must go away after whatever the groups did, and take every page reference along.
-UNLOAD = r'''
-pins() { awk '/nr_foll_pin_acquired/ {n += $2} /nr_foll_pin_released/ {n -= $2} END {print n}' /proc/vmstat; }
-{
-	# Some of IGT's tests load vgem for a second device; it would keep drm in use.
-	[ ! -e /sys/module/vgem ] || modprobe -r vgem
-	count=$(cat /sys/module/zcgem/refcnt)
-	[ "$count" = 0 ] || echo "module reference count is $count"
-	modprobe -r zcgem || echo "modprobe -r zcgem failed"
-	[ ! -e /sys/module/zcgem ] || echo "the module is still there"
-	ls /sys/kernel/debug/dri 2>/dev/null | grep zcgem
-	left=$(pins)
-	[ "$left" = 0 ] || echo "$left pages are still pinned"
-} >/out/unload 2>&1
-'''
-
-
 class Guest:
     """One boot with the groups it is to run; a second boot takes what a dead one left."""
 
@@ -93,7 +76,7 @@ class Guest:
     def _boot(self, members):
         name = self.kernel.name
         script = "modprobe igt_sw_sync\n" if any(m.kind == "igt-system" for m in members) else ""
-        script += "cd /work\n" + "".join(_group_script(member) for member in members) + UNLOAD
+        script += "cd /work\n" + "".join(_group_script(member) for member in members) + "sh /work/testbed/guest/unload >/out/unload 2>&1\n"
         vm = machine.Machine(self.kernel, members[0].options, script, self.modules)
         vm.start()
         outcome = vm.finish(BOOT_TIMEOUT + sum(member.timeout + 10 for member in members))
