@@ -13,6 +13,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 
 #include <drm/drm_prime.h>
@@ -70,6 +71,9 @@ struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_bu
 	obj = zcgem_object_alloc(to_zcgem(drm), &zcgem_import_ops, NULL);
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
+
+	/* The exporter may not look at how its file was opened when we map it. */
+	obj->readonly = !(dmabuf->file->f_mode & FMODE_WRITE);
 
 	attach = dma_buf_dynamic_attach(dmabuf, drm->dev, &zcgem_attach_ops, obj);
 	if (IS_ERR(attach)) {

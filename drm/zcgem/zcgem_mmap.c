@@ -244,7 +244,8 @@ static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	}
 	if (error == -EINTR || error == -ERESTARTSYS)
 		return VM_FAULT_NOPAGE;
-	return error ? vmf_error(error) : ret;
+	/* Not VM_FAULT_OOM: the core would try again for ever. */
+	return error ? VM_FAULT_SIGBUS : ret;
 }
 
 static vm_fault_t zcgem_fault(struct vm_fault *vmf)
@@ -267,7 +268,7 @@ static void zcgem_vm_open(struct vm_area_struct *vma)
 	atomic_long_inc(&zcgem_object_device(obj)->counters.mappings);
 
 	if (atomic64_read(&obj->faults[ZCGEM_LEAF_PUD]))
-		ttm_bo_unmap_virtual(&obj->bo);
+		zcgem_object_zap(obj);
 }
 
 static void zcgem_vm_close(struct vm_area_struct *vma)
@@ -349,11 +350,11 @@ int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 		return -EPERM;
 	if (obj->readonly && vma->vm_flags & VM_WRITE)
 		return -EACCES;
+	if (obj->readonly)
+		vm_flags_clear(vma, VM_MAYWRITE);
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
 		return zcgem_import_mmap(obj, vma);
 
-	if (obj->readonly)
-		vm_flags_clear(vma, VM_MAYWRITE);
 	/* VM_HUGEPAGE lets huge faults happen where THP is set to madvise. */
 	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_HUGEPAGE);
 	vma->vm_page_prot = zcgem_object_pgprot(obj, vma->vm_page_prot);

@@ -232,7 +232,8 @@ static void zcgem_object_note_layout(struct zcgem_object *obj)
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {
-	struct ttm_operation_ctx ctx = { .interruptible = true };
+	/* Rather fail than have the OOM killer make room for one object. */
+	struct ttm_operation_ctx ctx = { .interruptible = true, .gfp_retry_mayfail = true };
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
@@ -294,6 +295,18 @@ int zcgem_object_prepare(struct zcgem_object *obj)
 	return ret;
 }
 
+/**
+ * zcgem_object_zap() - Take an object out of all page tables.
+ * @obj: the object
+ *
+ * Reaches mappings made through the node and through the dma-buf. Nothing keeps
+ * them from faulting back in but dma_resv, so hold it if they must not.
+ */
+void zcgem_object_zap(struct zcgem_object *obj)
+{
+	drm_vma_node_unmap(&obj->bo.base.vma_node, obj->bo.base.dev->anon_inode->i_mapping);
+}
+
 /* Take the pages away and have every view fetch them anew. */
 static int zcgem_object_drop_pages(struct zcgem_object *obj)
 {
@@ -306,9 +319,8 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
 	if (!obj->pages)
 		return 0;
 
-	ttm_bo_unmap_virtual(&obj->bo);
-	if (!list_empty(&obj->dma_maps))
-		zcgem_dma_buf_invalidate_mappings(obj->bo.base.dma_buf);
+	zcgem_object_zap(obj);
+	zcgem_prime_invalidate(obj);
 
 	left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
 				     MAX_SCHEDULE_TIMEOUT);

@@ -206,6 +206,7 @@ bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t np
 int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
+void zcgem_object_zap(struct zcgem_object *obj);
 int zcgem_object_evict(struct zcgem_object *obj);
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);
 void zcgem_object_vunmap(struct zcgem_object *obj);

@@ -145,7 +145,7 @@ static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
 
 	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
 	if (ret)
-		return ERR_PTR(ret);
+		return ERR_PTR(ret == -EAGAIN ? -EBUSY : ret);
 
 	map = kzalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
@@ -248,6 +248,24 @@ static const struct dma_buf_ops zcgem_dmabuf_ops = {
 	.vmap = zcgem_dmabuf_vmap,
 	.vunmap = zcgem_dmabuf_vunmap,
 };
+
+/**
+ * zcgem_prime_invalidate() - Tell importers that an object's pages will change.
+ * @obj: the object, dma_resv held
+ *
+ * Only those with a scatter list are concerned, and the list leads to the dma-buf:
+ * &drm_gem_object.dma_buf is gone once the last handle is closed.
+ */
+void zcgem_prime_invalidate(struct zcgem_object *obj)
+{
+	struct zcgem_dma_map *map;
+
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	map = list_first_entry_or_null(&obj->dma_maps, struct zcgem_dma_map, link);
+	if (map)
+		zcgem_dma_buf_invalidate_mappings(map->attach->dmabuf);
+}
 
 /**
  * zcgem_gem_export() - &drm_gem_object_funcs.export.

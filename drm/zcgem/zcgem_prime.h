@@ -5,8 +5,10 @@
 struct dma_buf;
 struct drm_device;
 struct drm_gem_object;
+struct zcgem_object;
 
 struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags);
+void zcgem_prime_invalidate(struct zcgem_object *obj);
 struct drm_gem_object *zcgem_gem_prime_import(struct drm_device *drm, struct dma_buf *dmabuf);
 
 #endif /* _ZCGEM_PRIME_H_ */

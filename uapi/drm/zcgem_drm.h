@@ -320,7 +320,10 @@ struct drm_zcgem_gem_info {
 	/** @resident: Out, bytes whose pages the object holds now. */
 	__u64 resident;
 
-	/** @charged: Out, bytes charged to the creator's RLIMIT_MEMLOCK. */
+	/**
+	 * @charged: Out, bytes accounted to the creator, against its RLIMIT_MEMLOCK
+	 * unless it had CAP_IPC_LOCK.
+	 */
 	__u64 charged;
 
 	/** @pins: Out, how many users forbid eviction now: mappings, pins. */
