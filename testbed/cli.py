@@ -6,23 +6,26 @@ import shlex
 import sys
 
 import build
+import debug
 import demo
 import kernel
 import machine
 import rootfs
 import tests
+from debug import config, leaks
+from debug import command as debug_command
 
 KERNELS = list(rootfs.SUITES)
 
 
-def machine_options(args):
-    return machine.Options(mem=args.mem, smp=1 if args.icount else args.smp, cpu=args.cpu,
+def machine_options(args, k):
+    return machine.Options(mem=args.mem or k.memory, smp=1 if args.icount else args.smp, cpu=args.cpu,
                            vga=args.vga, append=args.append, qemu=args.qemu, icount=args.icount,
                            modules="" if args.no_module else "zcgem")
 
 
 def prepare(name, zcgem=True):
-    k = kernel.Kernel(name)
+    k = kernel.get(name)
     modules = build.modules(k, zcgem)
     build.userspace()
     return k, modules
@@ -38,14 +41,15 @@ def command_run(args):
     if not args.command:
         raise SystemExit("bed: run needs a command: ./bed run -- COMMAND…")
     k, modules = prepare(args.kernel[0], not args.no_module)
-    options = machine_options(args)
+    options = machine_options(args, k)
     if not any(name.endswith("/zcgem.ko") for name in modules):
         options.modules = ""
     directory = "cd /work\n" if not args.icount else ""
-    vm = machine.Machine(k, options, directory + "exec " + shlex.join(args.command) + "\n", modules,
+    job = directory + "exec " + shlex.join(args.command) + "\n"
+    vm = machine.Machine(k, options, leaks.searched(job) if args.kmemleak else job, modules,
                          share=args.share)
     vm.start()
-    outcome = vm.finish(args.timeout, echo=sys.stdout.buffer)
+    outcome = vm.finish(args.timeout or 300 * k.slower, echo=sys.stdout.buffer)
     machine.report(outcome)
     if outcome.good or not (outcome.trouble or outcome.reports):
         vm.forget()
@@ -55,7 +59,7 @@ def command_run(args):
 
 def command_shell(args):
     k, modules = prepare(args.kernel[0], not args.no_module)
-    options = machine_options(args)
+    options = machine_options(args, k)
     if not any(name.endswith("/zcgem.ko") for name in modules):
         options.modules = ""
     vm = machine.Machine(k, options, "cd /work; exec bash -i\n", modules, share=args.share,
@@ -75,19 +79,23 @@ def command_demo(args):
     return demo.command(args.kernel)
 
 
+def command_debug(args):
+    return debug_command.run(args.kernel, args.kind, args.build_only)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="bed")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def add(name, function, text, kernels):
+    def add(name, function, text, kernels, choices=None):
         sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("--kernel", action="append", choices=KERNELS,
+        sub.add_argument("--kernel", action="append", choices=choices or KERNELS,
                          help="default: " + ", ".join(kernels))
         sub.set_defaults(function=function, kernels=kernels)
         return sub
 
     def add_machine(sub):
-        sub.add_argument("--mem", default="2G")
+        sub.add_argument("--mem", help="default 2G, with a debug kernel 4G")
         sub.add_argument("--smp", default=2, type=int)
         sub.add_argument("--cpu", help="QEMU's -cpu; default max")
         sub.add_argument("--vga", default="none", choices=["none", "std", "cirrus"])
@@ -98,16 +106,22 @@ def parser():
         sub.add_argument("--icount", action="store_true",
                          help="count instructions instead of seconds, the same in every run")
 
-    add("build", command_build, "build module, userspace and tests", KERNELS)
+    every = KERNELS + debug.names()
+    add("build", command_build, "build module, userspace and tests", KERNELS, every)
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
-    sub = add("test", command_test, "run the tests", KERNELS)
+    sub = add("test", command_test, "run the tests", KERNELS, every)
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
-    sub = add("run", command_run, "run a command in a guest", KERNELS[-1:])
+    sub = add("run", command_run, "run a command in a guest", KERNELS[-1:], every)
     add_machine(sub)
-    sub.add_argument("--timeout", type=float, default=300)
+    sub.add_argument("--timeout", type=float,
+                     help="seconds; default 300, with a debug kernel 1800")
+    sub.add_argument("--kmemleak", action="store_true", help="search for leaks after the command")
     sub.add_argument("command", nargs="*", metavar="COMMAND")
-    sub = add("shell", command_shell, "a prompt in a guest", KERNELS[-1:])
+    sub = add("shell", command_shell, "a prompt in a guest", KERNELS[-1:], every)
     add_machine(sub)
+    sub = add("debug", command_debug, "build debug kernels and prove their detectors alive", KERNELS)
+    sub.add_argument("--kind", default="debug", choices=list(config.KINDS))
+    sub.add_argument("--build-only", action="store_true", help="do not prove anything")
     return top
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 
 import rootfs
+from debug.kernel import DebugKernel
 
 # Modules that guests get besides zcgem; what these depend on comes along.
 MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm", "drm",
@@ -32,6 +33,9 @@ def _unpack_vmlinux(image):
 
 
 class Kernel:
+    memory = "2G"
+    slower = 1      # how much longer things may take
+
     def __init__(self, name):
         self.name = name
         self.tree = rootfs.build_tree(name).get()
@@ -94,3 +98,8 @@ class Kernel:
             shutil.rmtree(subset, ignore_errors=True)
             part.rename(subset)
         return subset
+
+
+def get(name):
+    """A stock kernel, or a debug kernel such as 6.12-debug."""
+    return Kernel(name) if name in rootfs.SUITES else DebugKernel(name)

@@ -30,6 +30,11 @@ def _values(text):
     return found
 
 
+def options(text):
+    """The fragments' meaning without their order and comments: what a build depends on."""
+    return sorted(f"{name}={value}" for name, value in _values(text).items())
+
+
 def missing(wanted, got):
     """Options of the fragments that Kconfig did not grant, as lines of text."""
     got = _values(got)

@@ -30,13 +30,18 @@ def build_tree(stock):
 
 
 class DebugKernel:
+    # Every access and every lock is checked, under emulation.
+    memory = "4G"
+    slower = 6
+
     def __init__(self, name):
         self.name = name
         self.stock, _, self.kind = name.partition("-")
         self.tree = build_tree(self.stock).get()
         self.source = f"/opt/linux-{self.stock}"
         self.fragments = config.fragments(self.stock, self.kind)
-        recipe = "\n".join([self._source_version(), self.fragments, config.helpers()])
+        recipe = "\n".join([self._source_version(), *config.options(self.fragments),
+                            config.helpers()])
         self.key = hashlib.sha256(recipe.encode()).hexdigest()[:8]
         self.inside = f"/opt/debug/{self.name}-{self.key}"
         self.directory = self.tree / self.inside.lstrip("/")
