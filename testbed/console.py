@@ -6,20 +6,23 @@ import re
 
 REPORTS = [(name, re.compile(pattern)) for name, pattern in (
     ("sanitizer", r"BUG: K[A-Z]+SAN: |BUG: KFENCE: |UBSAN: "),
-    ("leak", r"unreferenced object 0x|kmemleak: [1-9]\d* new suspected|Memory manager not clean"),
+    ("leak", r"unreferenced object 0x|kmemleak: [1-9]\d* new suspected|Memory manager not clean|"
+             r"kmemleak: .*(disabled|[Cc]annot allocate)|ref_tracker: "),
     ("lockdep", r"WARNING: (possible|inconsistent lock|bad unlock|held lock freed|suspicious RCU|"
                 r"HARDIRQ-safe|SOFTIRQ-safe|Nested lock)|lock held when returning to user space|"
-                r"turning off the locking correctness validator|lockdep is turned off"),
+                r"turning off the locking correctness validator|lockdep is turned off|"
+                r"trying to register non-static key"),
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
     ("page", r"[Bb]ad page|[Bb]ad rss-counter|page_table_check|page dumped because|"
              r"non-zero pgtables_bytes"),
     ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
                r"Object already free|(Redzone|Poison|Padding) overwritten|Objects remaining in"),
-    ("dma", r"DMA-API: .*(device driver|exceeded|mapping|leak|overlap|segment|addr)"),
+    ("dma", r"DMA-API: .*(device driver|exceeded|mapping|leak|overlap|segment|addr|out of memory)"),
     ("oops", r"\bOops\b|general protection fault|unable to handle|kernel stack overflow|"
              r"Kernel panic|stack guard page|kernel BUG at"),
     ("drm", r"\*ERROR\*"),
+    ("kunit", r"\] +not ok \d"),
     ("warning", r"\bWARNING\b|\[ cut here \]"),
     ("bug", r"\bBUG\b"),
 )]
