@@ -39,6 +39,7 @@
 
 #include <drm/drm_print.h>
 
+#include "zcgem_backing_memfd.h"
 #include "zcgem_compat.h"
 #include "zcgem_ioctl.h"
 #include "zcgem_object.h"
@@ -68,6 +69,9 @@ struct zcgem_memfd {
 	struct zcgem_memfd_range *ranges;
 	unsigned int nr_ranges;
 	pgoff_t npages;
+
+	/* Entries that the tables were made for. */
+	unsigned int room;
 };
 
 static pgoff_t zcgem_memfd_range_pages(const struct zcgem_memfd *memfd, unsigned int i)
@@ -77,7 +81,11 @@ static pgoff_t zcgem_memfd_range_pages(const struct zcgem_memfd *memfd, unsigned
 	return end - memfd->ranges[i].first;
 }
 
-static void zcgem_memfd_free(struct zcgem_memfd *memfd)
+/**
+ * zcgem_memfd_abandon() - Free a list of ranges.
+ * @memfd: the list
+ */
+void zcgem_memfd_abandon(struct zcgem_memfd *memfd)
 {
 	unsigned int i;
 
@@ -93,7 +101,7 @@ static void zcgem_memfd_free(struct zcgem_memfd *memfd)
 
 static void zcgem_memfd_backing_free(struct zcgem_object *obj)
 {
-	zcgem_memfd_free(obj->backing);
+	zcgem_memfd_abandon(obj->backing);
 }
 
 /* Under dma_resv or not, but never with the folio's file punched meanwhile. */
@@ -403,8 +411,16 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 	return ret;
 }
 
-static int zcgem_memfd_add_range(struct zcgem_memfd *memfd,
-				 const struct drm_zcgem_memfd_range *arg)
+/**
+ * zcgem_memfd_add_range() - Append a range.
+ * @memfd: what zcgem_memfd_begin() returned
+ * @fd: the memfd
+ * @offset: bytes
+ * @size: bytes
+ *
+ * Return: 0 or an errno that &struct drm_zcgem_gem_wrap_memfd names.
+ */
+int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 size)
 {
 	struct drm_device *drm = &memfd->zdev->drm;
 	struct zcgem_memfd_range *range;
@@ -412,19 +428,17 @@ static int zcgem_memfd_add_range(struct zcgem_memfd *memfd,
 	u64 end;
 	int ret;
 
-	if (arg->pad)
-		return -EINVAL;
-	if (!arg->size || !PAGE_ALIGNED(arg->offset) || !PAGE_ALIGNED(arg->size) ||
-	    check_add_overflow(arg->offset, arg->size, &end)) {
+	if (!size || !PAGE_ALIGNED(offset) || !PAGE_ALIGNED(size) ||
+	    check_add_overflow(offset, size, &end)) {
 		drm_dbg_ratelimited(drm, "bad range: offset %#llx size %#llx\n",
-				    arg->offset, arg->size);
+				    offset, size);
 		return -EINVAL;
 	}
 	/* Before the sum of the sizes can wrap around. */
-	if (arg->size > ZCGEM_MAX_SIZE - ((u64)memfd->npages << PAGE_SHIFT))
+	if (size > ZCGEM_MAX_SIZE - ((u64)memfd->npages << PAGE_SHIFT))
 		return -EFBIG;
 
-	file = fget(arg->fd);
+	file = fget(fd);
 	if (!file)
 		return -EBADF;
 
@@ -449,18 +463,26 @@ static int zcgem_memfd_add_range(struct zcgem_memfd *memfd,
 	/* A range that continues the last one is more of the same. */
 	range = memfd->nr_ranges ? &memfd->ranges[memfd->nr_ranges - 1] : NULL;
 	if (!range || file != last ||
-	    range->start + (memfd->npages - range->first) != arg->offset >> PAGE_SHIFT) {
+	    range->start + (memfd->npages - range->first) != offset >> PAGE_SHIFT) {
 		range = &memfd->ranges[memfd->nr_ranges++];
 		range->first = memfd->npages;
-		range->start = arg->offset >> PAGE_SHIFT;
+		range->start = offset >> PAGE_SHIFT;
 		range->file = memfd->nr_files - 1;
 	}
-	memfd->npages += arg->size >> PAGE_SHIFT;
+	memfd->npages += size >> PAGE_SHIFT;
 	return 0;
 }
 
-static struct zcgem_memfd *zcgem_memfd_alloc(struct zcgem_device *zdev, u32 count,
-					     bool readonly)
+/**
+ * zcgem_memfd_begin() - Start the list of ranges of a new object.
+ * @zdev: the device
+ * @count: how many ranges there will be at most
+ * @readonly: the object can only be read
+ *
+ * Return: an empty list, to be given to zcgem_memfd_finish() or
+ * zcgem_memfd_abandon(), or NULL.
+ */
+struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool readonly)
 {
 	struct zcgem_memfd *memfd;
 
@@ -470,10 +492,11 @@ static struct zcgem_memfd *zcgem_memfd_alloc(struct zcgem_device *zdev, u32 coun
 
 	memfd->zdev = zdev;
 	memfd->readonly = readonly;
+	memfd->room = count;
 	memfd->ranges = zcgem_table_alloc(count, sizeof(*memfd->ranges));
 	memfd->files = zcgem_table_alloc(count, sizeof(*memfd->files));
 	if (!memfd->ranges || !memfd->files) {
-		zcgem_memfd_free(memfd);
+		zcgem_memfd_abandon(memfd);
 		return NULL;
 	}
 	return memfd;
@@ -505,15 +528,26 @@ static bool zcgem_memfd_any_shmem(struct zcgem_memfd *memfd)
 	return false;
 }
 
-static struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
+/**
+ * zcgem_memfd_finish() - Make an object of a list of ranges.
+ * @memfd: a list of at least one range, which is the object's from here on
+ *
+ * Return: the object, resident, or an ERR_PTR(); the list is freed then.
+ */
+struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 {
 	u64 size = (u64)memfd->npages << PAGE_SHIFT;
 	struct zcgem_object *obj;
 	int ret;
 
+	zcgem_memfd_trim((void **)&memfd->ranges, memfd->nr_ranges, memfd->room,
+			 sizeof(*memfd->ranges));
+	zcgem_memfd_trim((void **)&memfd->files, memfd->nr_files, memfd->room,
+			 sizeof(*memfd->files));
+
 	obj = zcgem_object_alloc(memfd->zdev, &zcgem_memfd_ops, memfd);
 	if (!obj) {
-		zcgem_memfd_free(memfd);
+		zcgem_memfd_abandon(memfd);
 		return ERR_PTR(-ENOMEM);
 	}
 	obj->readonly = memfd->readonly;
@@ -560,7 +594,7 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 	if (ret)
 		return ERR_PTR(ret);
 
-	memfd = zcgem_memfd_alloc(zdev, args->ranges.count,
+	memfd = zcgem_memfd_begin(zdev, args->ranges.count,
 				  args->flags & DRM_ZCGEM_WRAP_READONLY);
 	if (!memfd)
 		return ERR_PTR(-ENOMEM);
@@ -569,20 +603,19 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 		struct drm_zcgem_memfd_range range;
 
 		ret = zcgem_array_get(&args->ranges, i, &range, sizeof(range));
+		if (!ret && range.pad)
+			ret = -EINVAL;
 		if (!ret)
-			ret = zcgem_memfd_add_range(memfd, &range);
+			ret = zcgem_memfd_add_range(memfd, range.fd, range.offset,
+						    range.size);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		if (ret) {
-			zcgem_memfd_free(memfd);
+			zcgem_memfd_abandon(memfd);
 			return ERR_PTR(ret);
 		}
 		cond_resched();
 	}
 
-	zcgem_memfd_trim((void **)&memfd->ranges, memfd->nr_ranges, args->ranges.count,
-			 sizeof(*memfd->ranges));
-	zcgem_memfd_trim((void **)&memfd->files, memfd->nr_files, args->ranges.count,
-			 sizeof(*memfd->files));
 	return zcgem_memfd_finish(memfd);
 }

@@ -34,6 +34,7 @@
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
 #include "zcgem_shrinker.h"
+#include "zcgem_udmabuf.h"
 
 #include <drm/zcgem_drm.h>
 
@@ -52,8 +53,10 @@ static const struct file_operations zcgem_fops = {
 	.owner = THIS_MODULE,
 	.open = drm_open,
 	.release = drm_release,
-	.unlocked_ioctl = drm_ioctl,
-	.compat_ioctl = drm_compat_ioctl,
+	.unlocked_ioctl = zcgem_unlocked_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = zcgem_compat_ioctl,
+#endif
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
