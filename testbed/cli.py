@@ -18,8 +18,8 @@ from debug import command as debug_command
 KERNELS = list(rootfs.SUITES)
 
 
-def machine_options(args, k):
-    return machine.Options(mem=args.mem or k.memory, smp=1 if args.icount else args.smp, cpu=args.cpu,
+def machine_options(args):
+    return machine.Options(mem=args.mem, smp=1 if args.icount else args.smp, cpu=args.cpu,
                            vga=args.vga, append=args.append, qemu=args.qemu, icount=args.icount,
                            modules="" if args.no_module else "zcgem")
 
@@ -41,7 +41,7 @@ def command_run(args):
     if not args.command:
         raise SystemExit("bed: run needs a command: ./bed run -- COMMAND…")
     k, modules = prepare(args.kernel[0], not args.no_module)
-    options = machine_options(args, k)
+    options = machine_options(args)
     if not any(name.endswith("/zcgem.ko") for name in modules):
         options.modules = ""
     directory = "cd /work\n" if not args.icount else ""
@@ -59,7 +59,7 @@ def command_run(args):
 
 def command_shell(args):
     k, modules = prepare(args.kernel[0], not args.no_module)
-    options = machine_options(args, k)
+    options = machine_options(args)
     if not any(name.endswith("/zcgem.ko") for name in modules):
         options.modules = ""
     vm = machine.Machine(k, options, "cd /work; exec bash -i\n", modules, share=args.share,

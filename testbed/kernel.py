@@ -34,7 +34,8 @@ def _unpack_vmlinux(image):
 
 class Kernel:
     memory = "2G"
-    slower = 1      # how much longer things may take
+    slower = 1          # how much longer things may take
+    sw_sync = False     # is it built in?
 
     def __init__(self, name):
         self.name = name

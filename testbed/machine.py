@@ -30,7 +30,7 @@ CHECKS = "kfence.sample_interval=20 slab_nomerge"
 class Options:
     """What may differ between machines; equal options can share a boot."""
 
-    def __init__(self, mem="2G", smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
+    def __init__(self, mem=None, smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
                  icount=False):
         self.mem, self.smp, self.cpu, self.vga = mem, smp, cpu, vga
         self.append, self.qemu, self.modules, self.icount = append, qemu, modules, icount
@@ -133,8 +133,8 @@ class Machine:
         o = self.options
         tcg = o.icount or accelerator(self.kernel) == "tcg"
         words = ["bed_modules=" + o.modules] if o.modules else []
-        cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem, "-smp", str(o.smp),
-               "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-vga", o.vga,
+        cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem or self.kernel.memory,
+               "-smp", str(o.smp), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-vga", o.vga,
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
                "-kernel", str(self.kernel.image()), "-initrd", str(self.directory / "initrd")]
@@ -178,7 +178,7 @@ class Machine:
         """
         for attempt in (1, 2):
             self._start()
-            if self._came_up(BOOT_LIMIT) or attempt == 2:
+            if self._came_up(BOOT_LIMIT * self.kernel.slower) or attempt == 2:
                 return
             print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",
                   file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ import groups
 import kernel
 import machine
 import results
+import rootfs
 import swsync
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,27 +37,27 @@ def own_tests():
                   if path.is_file() and path.stat().st_mode & 0o111)
 
 
-def _igt_command(root, binaries, out):
+def _igt_command(root, binaries, out, slower):
     listing = "\n".join(f"igt@{name}" for name in binaries)
     return (f"printf '%s\\n' {shlex.quote(listing)} >/tmp/list\n"
             f"IGT_FORCE_DRIVER=zcgem igt_runner --log-level quiet --multiple-mode --overwrite "
-            f"--inactivity-timeout 60 --test-list /tmp/list {root} {out}/igt")
+            f"--inactivity-timeout {60 * slower} --test-list /tmp/list {root} {out}/igt")
 
 
-def _group_script(group):
+def _group_script(group, slower):
     out = f"/out/{group.name}"
     if group.kind == "igt":
         root = "/tmp/igt-root"
         links = " ".join(f"/work/{IGT_TESTS}/{name}" for name in own_tests())
         command = (f"mkdir -p {root}\nln -sf {links} {root}/\n"
                    f"{{ echo TESTLIST; echo {' '.join(own_tests())}; echo END TESTLIST; }} "
-                   f">{root}/test-list.txt\n" + _igt_command(root, own_tests(), out))
+                   f">{root}/test-list.txt\n" + _igt_command(root, own_tests(), out, slower))
     elif group.kind == "igt-system":
-        command = _igt_command("/usr/libexec/igt-gpu-tools", system_list()[0], out)
+        command = _igt_command("/usr/libexec/igt-gpu-tools", system_list()[0], out, slower)
     else:
         command = group.command
     return (f"mkdir {out}\necho 'bed: group {group.name}' >/dev/kmsg\n"
-            f"timeout -k 5 {group.timeout} sh -c {shlex.quote(command)} >{out}/output 2>&1\n"
+            f"timeout -k 5 {group.timeout * slower} sh -c {shlex.quote(command)} >{out}/output 2>&1\n"
             f"echo $? >{out}/status\necho 'bed: end {group.name}' >/dev/kmsg\n")
 
 
@@ -75,11 +76,15 @@ class Guest:
 
     def _boot(self, members):
         name = self.kernel.name
-        script = "modprobe igt_sw_sync\n" if any(m.kind == "igt-system" for m in members) else ""
-        script += "cd /work\n" + "".join(_group_script(member) for member in members) + "sh /work/testbed/guest/unload >/out/unload 2>&1\n"
+        slower = self.kernel.slower
+        sw_sync = not self.kernel.sw_sync and any(m.kind == "igt-system" for m in members)
+        script = "modprobe igt_sw_sync\n" if sw_sync else ""
+        script += "cd /work\n" + "".join(_group_script(member, slower) for member in members)
+        script += "sh /work/testbed/guest/unload >/out/unload 2>&1\n"
         vm = machine.Machine(self.kernel, members[0].options, script, self.modules)
         vm.start()
-        outcome = vm.finish(BOOT_TIMEOUT + sum(member.timeout + 10 for member in members))
+        outcome = vm.finish(slower * (BOOT_TIMEOUT
+                                      + sum(member.timeout + 10 for member in members)))
         found, left = [], []
         for number, member in enumerate(members):
             out = vm.out / member.name
@@ -139,10 +144,12 @@ def run(kernels, filters):
         raise SystemExit("bed: no such test group; there are "
                          + ", ".join(group.name for group in groups.groups()))
     build.userspace()
-    for first, name in enumerate(kernels):
-        k = kernel.Kernel(name)
-        modules = build.modules(k, extra=[swsync.module(k)])
-        here = [group for group in chosen if not group.once or first == 0]
+    # What has nothing to do with the kernel runs with one whose speed it knows.
+    stock = [name for name in kernels if name in rootfs.SUITES][:1]
+    for name in kernels:
+        k = kernel.get(name)
+        modules = build.modules(k, extra=[] if k.sw_sync else [swsync.module(k)])
+        here = [group for group in chosen if not group.once or name in stock]
         boots = {}
         for group in here:
             if group.kind == "host":

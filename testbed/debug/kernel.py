@@ -33,6 +33,7 @@ class DebugKernel:
     # Every access and every lock is checked, under emulation.
     memory = "4G"
     slower = 6
+    sw_sync = True
 
     def __init__(self, name):
         self.name = name
