@@ -119,7 +119,7 @@ def parser():
     sub.add_argument("command", nargs="*", metavar="COMMAND")
     sub = add("shell", command_shell, "a prompt in a guest", KERNELS[-1:], every)
     add_machine(sub)
-    sub = add("debug", command_debug, "build debug kernels and prove their detectors alive", KERNELS)
+    sub = add("debug", command_debug, "build debug kernels and prove their detectors", KERNELS)
     sub.add_argument("--kind", default="debug", choices=list(config.KINDS))
     sub.add_argument("--build-only", action="store_true", help="do not prove anything")
     return top

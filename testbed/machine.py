@@ -134,7 +134,8 @@ class Machine:
         tcg = o.icount or accelerator(self.kernel) == "tcg"
         words = ["bed_modules=" + o.modules] if o.modules else []
         cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem or self.kernel.memory,
-               "-smp", str(o.smp), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-vga", o.vga,
+               "-smp", str(o.smp), "-nodefaults", "-no-user-config", "-display", "none",
+               "-no-reboot", "-vga", o.vga,
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
                "-kernel", str(self.kernel.image()), "-initrd", str(self.directory / "initrd")]

@@ -57,7 +57,8 @@ def _group_script(group, slower):
     else:
         command = group.command
     return (f"mkdir {out}\necho 'bed: group {group.name}' >/dev/kmsg\n"
-            f"timeout -k 5 {group.timeout * slower} sh -c {shlex.quote(command)} >{out}/output 2>&1\n"
+            f"timeout -k 5 {group.timeout * slower} sh -c {shlex.quote(command)} "
+            f">{out}/output 2>&1\n"
             f"echo $? >{out}/status\necho 'bed: end {group.name}' >/dev/kmsg\n")
 
 

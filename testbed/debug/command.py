@@ -16,8 +16,8 @@ def run(stock_names, kind, build_only):
         if build_only:
             continue
         for result in provoke.run(k, build.modules(k)):
-            print(f"{result.status} {result.title}" + (f": {result.reason}" if result.reason else ""),
-                  flush=True)
+            reason = f": {result.reason}" if result.reason else ""
+            print(f"{result.status} {result.title}{reason}", flush=True)
             if result.status != PASS:
                 print(result.detail, flush=True)
                 failed += 1

@@ -62,8 +62,8 @@ def run(kernel, modules):
 
 
 def _judge(kernel, fault, outcome):
-    part = re.search(rf"bed: begin {fault}$(.*?)bed: end {fault}$", outcome.console.replace("\r", ""),
-                     re.S | re.M)
+    part = re.search(rf"bed: begin {fault}$(.*?)bed: end {fault}$",
+                     outcome.console.replace("\r", ""), re.S | re.M)
     if not part:
         return Result(kernel.name, "detectors", fault, FAIL, "the guest did not come to its end",
                       detail=outcome.explain())
