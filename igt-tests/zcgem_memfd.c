@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -46,16 +47,22 @@
  * Description: Pages that the memfd does not have yet read as zero.
  *
  * SUBTEST: fallocated
- * Description: Pages that were reserved but never written start as zero and keep what is written.
+ * Description: Pages reserved but never written are zero and keep what is written.
  *
  * SUBTEST: written-data-stays
  * Description: What was written through the object is in the memfd after it is gone.
+ *
+ * SUBTEST: marked-dirty
+ * Description: Pages written through the object only are dirty in the memfd.
  *
  * SUBTEST: memfd-closed-first
  * Description: The object needs no descriptor of its memfd.
  *
  * SUBTEST: grown-later
  * Description: A memfd that grows does not change the object.
+ *
+ * SUBTEST: punched
+ * Description: After a hole was punched the object shows the memfd's new pages.
  *
  * SUBTEST: most-ranges
  * Description: The largest list of ranges is one object, page for page.
@@ -69,6 +76,9 @@
  * SUBTEST: hugetlb-hole
  * Description: Huge pages that the memfd does not have yet are made, and given back.
  *
+ * SUBTEST: hugetlb-freed
+ * Description: No use of a memfd, good or refused, keeps its pages.
+ *
  * SUBTEST: shmem-thp
  * Description: Transparent huge pages are seen as such, from any page in them.
  *
@@ -79,7 +89,10 @@
  * Description: A read-only object shows what is written to the memfd.
  *
  * SUBTEST: sealed-later
- * Description: A memfd that is sealed against writing is not written through an older object.
+ * Description: A memfd that is sealed is not written through an older object.
+ *
+ * SUBTEST: memlock-limit
+ * Description: A user pins as much as RLIMIT_MEMLOCK allows and gets it back.
  *
  * SUBTEST: bad-alignment
  * Description: Offsets and sizes that are not whole pages are refused.
@@ -399,6 +412,60 @@ static void test_written_data_stays(int fd)
 	close(memfd);
 }
 
+/* Bit of /proc/kpageflags for a page that must be written back. */
+#define KPF_DIRTY	4
+
+static uint64_t read_word(const char *path, uint64_t index)
+{
+	uint64_t word = 0;
+	int file = open(path, O_RDONLY);
+
+	igt_require_f(file >= 0, "%s: %m\n", path);
+	igt_assert_eq(pread(file, &word, sizeof(word), index * sizeof(word)),
+		      sizeof(word));
+	close(file);
+	return word;
+}
+
+static bool is_dirty(const void *addr)
+{
+	uint64_t entry = read_word("/proc/self/pagemap",
+				   (uintptr_t)addr / ZCGEM_PAGE);
+
+	/* present, and the number of the page frame */
+	igt_assert(entry >> 63);
+	return read_word("/proc/kpageflags", entry & ((1ull << 55) - 1)) >>
+		KPF_DIRTY & 1;
+}
+
+static void test_marked_dirty(int fd)
+{
+	const uint32_t pages = 16;
+	int memfd = zcgem_memfd(PAGES(pages), F_SEAL_SHRINK);
+	uint32_t handle, i;
+	char *file, *object;
+
+	/* read, so that the pages are there, and clean */
+	file = mmap(NULL, PAGES(pages), PROT_READ, MAP_SHARED, memfd, 0);
+	igt_assert(file != MAP_FAILED);
+	check_zero(file, PAGES(pages));
+	for (i = 0; i < pages; i++)
+		igt_assert(!is_dirty(file + PAGES(i)));
+
+	handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(pages), 0);
+	object = zcgem_mmap(fd, handle, PAGES(pages), PROT_READ | PROT_WRITE);
+	zcgem_fill(object, PAGES(pages), 1);
+	munmap(object, PAGES(pages));
+	gem_close(fd, handle);
+
+	zcgem_check(file, PAGES(pages), 1);
+	for (i = 0; i < pages; i++)
+		igt_assert_f(is_dirty(file + PAGES(i)),
+			     "page %u was written and is clean\n", i);
+	munmap(file, PAGES(pages));
+	close(memfd);
+}
+
 static void test_memfd_closed_first(int fd)
 {
 	const uint64_t size = PAGES(32);
@@ -436,6 +503,42 @@ static void test_grown_later(int fd)
 	/* it may not shrink, that is what the seal is for */
 	igt_assert_eq(ftruncate(memfd, PAGES(3)), -1);
 	igt_assert_eq(errno, EPERM);
+	close(memfd);
+}
+
+static void test_punched(int fd)
+{
+	const uint32_t pages = 32;
+	int memfd = zcgem_memfd(PAGES(pages), F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(pages), 0);
+	uint32_t order[32], i;
+	char *file, *object;
+
+	for (i = 0; i < pages; i++)
+		order[i] = i;
+	file = zcgem_map_memfd(memfd, 0, PAGES(pages));
+	object = zcgem_mmap(fd, handle, PAGES(pages), PROT_READ | PROT_WRITE);
+	zcgem_fill(object, PAGES(pages), 1);
+	munmap(object, PAGES(pages));
+
+	igt_assert_eq(fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				PAGES(10), PAGES(5)), 0);
+	check_zero(file + PAGES(10), PAGES(5));
+
+	object = zcgem_mmap(fd, handle, PAGES(pages), PROT_READ | PROT_WRITE);
+	check_zero(object + PAGES(10), PAGES(5));
+	check_same_memory(object, file, order, pages);
+
+	/* all of it, while it is mapped: seen by the next mapping at the latest */
+	igt_assert_eq(fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				0, PAGES(pages)), 0);
+	munmap(object, PAGES(pages));
+	object = zcgem_mmap(fd, handle, PAGES(pages), PROT_READ | PROT_WRITE);
+	check_zero(object, PAGES(pages));
+	check_same_memory(object, file, order, pages);
+
+	munmap(object, PAGES(pages));
+	munmap(file, PAGES(pages));
 	close(memfd);
 }
 
@@ -557,6 +660,48 @@ static void test_hugetlb_hole(int fd)
 	munmap(file, size);
 	munmap(object, size);
 	close(memfd);
+}
+
+static void test_hugetlb_freed(int fd)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE;
+	struct drm_zcgem_memfd_range ranges[2] = {};
+	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK), dmabuf;
+	uint32_t handle;
+	long free_pages;
+	void *map;
+
+	/* the memfd is all hole yet, so these are the pages it will take */
+	free_pages = zcgem_free_huge_pages();
+	map = zcgem_map_memfd(memfd, 0, size);
+	zcgem_fill(map, size, 1);
+	munmap(map, size);
+	igt_assert_lt(zcgem_free_huge_pages(), free_pages);
+
+	handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	map = zcgem_mmap(fd, handle, size, PROT_READ | PROT_WRITE);
+	zcgem_check(map, size, 1);
+	munmap(map, size);
+	dmabuf = zcgem_export(fd, handle);
+	gem_close(fd, handle);
+	close(dmabuf);
+
+	/* refused after the first range was taken */
+	ranges[0].fd = memfd;
+	ranges[0].size = size;
+	ranges[1].fd = memfd;
+	igt_assert_eq(__zcgem_wrap(fd, ranges, 2, 0, &handle), -EINVAL);
+	ranges[1].fd = -1;
+	ranges[1].size = ZCGEM_PAGE;
+	igt_assert_eq(__zcgem_wrap(fd, ranges, 2, 0, &handle), -EBADF);
+	ranges[1].fd = memfd;
+	ranges[1].offset = size;
+	igt_assert_eq(__zcgem_wrap(fd, ranges, 2, 0, &handle), -EINVAL);
+
+	/* nobody counts as a writer of it any more */
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	close(memfd);
+	igt_assert_eq(zcgem_free_huge_pages(), free_pages);
 }
 
 #define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
@@ -692,7 +837,7 @@ static int reopen(int memfd, int flags)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
 	fd = open(path, flags | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "reopen of a memfd: %m\n");
+	igt_assert_f(fd >= 0, "%s: %m\n", path);
 	return fd;
 }
 
@@ -824,9 +969,9 @@ static void test_sealed_later(int fd)
 
 	/* when nobody uses it, it may: then nobody may write any more */
 	ret = fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE);
-	if (ret)
+	if (ret) {
 		igt_assert_eq(errno, EBUSY);
-	else {
+	} else {
 		char text[6];
 
 		object = __zcgem_mmap(fd, handle, size, PROT_READ | PROT_WRITE);
@@ -855,6 +1000,38 @@ static int try_range(int fd, int memfd, uint64_t offset, uint64_t size,
 	if (!ret)
 		gem_close(fd, handle);
 	return ret;
+}
+
+static void test_memlock_limit(int fd)
+{
+	const struct rlimit limit = { PAGES(64), PAGES(64) };
+	int memfd = zcgem_memfd(PAGES(128), F_SEAL_SHRINK);
+
+	igt_fork(child, 1) {
+		uint32_t handle[2], i;
+
+		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+		/* another user, without the capability not to be limited */
+		igt_assert_eq(setgid(65534), 0);
+		igt_assert_eq(setuid(65534), 0);
+
+		igt_assert_eq(try_range(fd, memfd, 0, PAGES(65), 0), -ENOMEM);
+		handle[0] = zcgem_wrap_memfd(fd, memfd, 0, PAGES(40), 0);
+		handle[1] = zcgem_wrap_memfd(fd, memfd, 0, PAGES(24), 0);
+		igt_assert_eq(try_range(fd, memfd, 0, PAGES(1), 0), -ENOMEM);
+		gem_close(fd, handle[0]);
+		igt_assert_eq(try_range(fd, memfd, 0, PAGES(41), 0), -ENOMEM);
+		igt_assert_eq(try_range(fd, memfd, 0, PAGES(40), 0), 0);
+		gem_close(fd, handle[1]);
+
+		for (i = 0; i < 100; i++) {
+			igt_assert_eq(try_range(fd, memfd, 0, PAGES(64), 0), 0);
+			igt_assert_eq(try_range(fd, memfd, PAGES(128), PAGES(1), 0),
+				      -EINVAL);
+		}
+	}
+	igt_waitchildren();
+	close(memfd);
 }
 
 static void test_bad_alignment(int fd)
@@ -1246,6 +1423,9 @@ static void test_bad_last_range(int fd)
 			      -last[i].err);
 	}
 
+	/* none of them may go on counting as a writer of the memfd */
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+
 	free(ranges);
 	close(zero);
 	close(reader);
@@ -1281,13 +1461,17 @@ int igt_main()
 	igt_subtest("holes")
 		zcgem_run_counted(fd, test_holes);
 
-	igt_describe("Pages that were reserved but never written start as zero and keep what is written");
+	igt_describe("Pages reserved but never written are zero and keep what is written");
 	igt_subtest("fallocated")
 		zcgem_run_counted(fd, test_fallocated);
 
 	igt_describe("What was written through the object is in the memfd after it is gone");
 	igt_subtest("written-data-stays")
 		zcgem_run_counted(fd, test_written_data_stays);
+
+	igt_describe("Pages written through the object only are dirty in the memfd");
+	igt_subtest("marked-dirty")
+		zcgem_run_counted(fd, test_marked_dirty);
 
 	igt_describe("The object needs no descriptor of its memfd");
 	igt_subtest("memfd-closed-first")
@@ -1296,6 +1480,10 @@ int igt_main()
 	igt_describe("A memfd that grows does not change the object");
 	igt_subtest("grown-later")
 		zcgem_run_counted(fd, test_grown_later);
+
+	igt_describe("After a hole was punched the object shows the memfd's new pages");
+	igt_subtest("punched")
+		zcgem_run_counted(fd, test_punched);
 
 	igt_describe("The largest list of ranges is one object, page for page");
 	igt_subtest("most-ranges")
@@ -1313,6 +1501,10 @@ int igt_main()
 	igt_subtest("hugetlb-hole")
 		zcgem_run_counted(fd, test_hugetlb_hole);
 
+	igt_describe("No use of a memfd, good or refused, keeps its pages");
+	igt_subtest("hugetlb-freed")
+		zcgem_run_counted(fd, test_hugetlb_freed);
+
 	igt_describe("Transparent huge pages are seen as such, from any page in them");
 	igt_subtest("shmem-thp")
 		zcgem_run_counted(fd, test_shmem_thp);
@@ -1325,9 +1517,13 @@ int igt_main()
 	igt_subtest("readonly-coherent")
 		zcgem_run_counted(fd, test_readonly_coherent);
 
-	igt_describe("A memfd that is sealed against writing is not written through an older object");
+	igt_describe("A memfd that is sealed is not written through an older object");
 	igt_subtest("sealed-later")
 		zcgem_run_counted(fd, test_sealed_later);
+
+	igt_describe("A user pins as much as RLIMIT_MEMLOCK allows and gets it back");
+	igt_subtest("memlock-limit")
+		zcgem_run_counted(fd, test_memlock_limit);
 
 	igt_describe("Offsets and sizes that are not whole pages are refused");
 	igt_subtest("bad-alignment")

@@ -73,6 +73,9 @@
  * SUBTEST: export-to-vgem
  * Description: vgem attaches to a zcgem object and lets it go.
  *
+ * SUBTEST: readonly-to-vgem
+ * Description: A device that wants to write cannot have a read-only object.
+ *
  * SUBTEST: sync-file
  * Description: Fences go out of and into an exported object.
  *
@@ -637,6 +640,33 @@ static void test_export_to_vgem(int fd)
 	close(vgem);
 }
 
+static void test_readonly_to_vgem(int fd)
+{
+	int vgem = open_vgem(), dmabuf;
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	struct zcgem_snapshot before, now;
+	struct drm_zcgem_gem_info info;
+	uint32_t handle, theirs;
+	int ret;
+
+	handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(4), DRM_ZCGEM_WRAP_READONLY);
+	igt_assert_eq(__zcgem_export(fd, handle, DRM_CLOEXEC, &dmabuf), 0);
+	zcgem_take_snapshot(fd, &before);
+
+	/* vgem maps for both directions: at once, or on newer kernels never */
+	ret = __zcgem_import(vgem, dmabuf, &theirs);
+	igt_assert_f(!ret || ret == -EACCES, "error %d\n", ret);
+	zcgem_take_snapshot(fd, &now);
+	igt_assert_eq_u64(now.dma_maps, before.dma_maps);
+	if (!ret)
+		gem_close(vgem, theirs);
+	zcgem_info(fd, handle, &info);
+	igt_assert_eq_u64(info.attachments, 0);
+	close(dmabuf);
+	close(memfd);
+	close(vgem);
+}
+
 static int export_sync_file(int dmabuf, uint32_t flags, int *fence)
 {
 	struct dma_buf_export_sync_file arg = { .flags = flags, .fd = -1 };
@@ -904,6 +934,10 @@ int igt_main()
 	igt_describe("vgem attaches to a zcgem object and lets it go");
 	igt_subtest("export-to-vgem")
 		zcgem_run_counted(fd, test_export_to_vgem);
+
+	igt_describe("A device that wants to write cannot have a read-only object");
+	igt_subtest("readonly-to-vgem")
+		zcgem_run_counted(fd, test_readonly_to_vgem);
 
 	igt_describe("Fences go out of and into an exported object");
 	igt_subtest("sync-file")

@@ -122,6 +122,25 @@ static int64_t read_kernel_pins(void)
 	return pins;
 }
 
+/* The value of a line "key: value ..." of a file of /proc, or 0. */
+static long proc_value(const char *path, const char *key)
+{
+	FILE *file = fopen(path, "r");
+	char line[128], name[64];
+	long value = 0;
+
+	igt_assert_f(file, "%s: %m\n", path);
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63[^:]: %ld", name, &value) == 2 &&
+		    !strcmp(name, key))
+			break;
+		value = 0;
+	}
+	fclose(file);
+
+	return value;
+}
+
 static int count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -156,6 +175,7 @@ static void read_counts(int fd, struct zcgem_snapshot *snap)
 	snap->attachments = stat_value(text, "attachments");
 	snap->dma_maps = stat_value(text, "dma_maps");
 	snap->kernel_pins = read_kernel_pins();
+	snap->process_pins = proc_value("/proc/self/status", "VmPin");
 	snap->fds = count_fds();
 }
 
@@ -211,6 +231,7 @@ void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 	igt_assert_eq_u64(now.attachments, before->attachments);
 	igt_assert_eq_u64(now.dma_maps, before->dma_maps);
 	igt_assert_eq_u64(now.kernel_pins, before->kernel_pins);
+	igt_assert_eq_u64(now.process_pins, before->process_pins);
 	igt_assert_eq(now.fds, before->fds);
 }
 
@@ -624,21 +645,17 @@ static void restore_hugepages(int sig)
 
 static long meminfo(const char *key)
 {
-	FILE *file = fopen("/proc/meminfo", "r");
-	long value = 0;
-	char name[64];
-	char line[128];
+	return proc_value("/proc/meminfo", key);
+}
 
-	igt_assert(file);
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%63[^:]: %ld", name, &value) == 2 &&
-		    !strcmp(name, key))
-			break;
-		value = 0;
-	}
-	fclose(file);
-
-	return value;
+/**
+ * zcgem_free_huge_pages:
+ *
+ * Returns: Huge pages of the default size that nobody has or is promised.
+ */
+long zcgem_free_huge_pages(void)
+{
+	return meminfo("HugePages_Free") - meminfo("HugePages_Rsvd");
 }
 
 /**
@@ -656,15 +673,15 @@ int zcgem_memfd_hugetlb(uint64_t size, unsigned int seals)
 	long need = size / ZCGEM_HUGE;
 	int memfd;
 
-	if (meminfo("HugePages_Free") - meminfo("HugePages_Rsvd") < need) {
+	if (zcgem_free_huge_pages() < need) {
 		if (saved_hugepages < 0) {
 			saved_hugepages = meminfo("HugePages_Total");
 			igt_install_exit_handler(restore_hugepages);
 		}
 		write_hugepages(meminfo("HugePages_Total") + need);
 	}
-	igt_require_f(meminfo("HugePages_Free") - meminfo("HugePages_Rsvd") >=
-		      need, "the kernel has not %ld free huge pages\n", need);
+	igt_require_f(zcgem_free_huge_pages() >= need,
+		      "the kernel has not %ld free huge pages\n", need);
 
 	memfd = make_memfd(size, MFD_HUGETLB | MFD_HUGE_2MB, seals);
 	igt_require_f(memfd >= 0, "no memfd on 2 MiB pages: %m\n");

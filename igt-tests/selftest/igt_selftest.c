@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Uses each kind of block once, with a known outcome; selftest.py compares what
+ * Uses each kind of block once, with a known outcome; run.py compares what
  * libigt.so.0 makes of it.
  */
 #include "igt.h"
