@@ -78,6 +78,13 @@ def module(kernel):
     return make_module(kernel, top / "drm/zcgem", top / "module.log")
 
 
+def walker(kernel):
+    """walker.ko, by which tests look at page tables."""
+    top = BUILD / kernel.name
+    mirror_sources(ROOT / "testbed/walker", top / "walker")
+    return make_module(kernel, top / "walker", top / "walker.log")
+
+
 def modules(kernel, zcgem=True, extra=()):
     """A modules directory for a guest: stock ones, zcgem, others; with depmod's indexes."""
     with locked(kernel.name):
@@ -88,7 +95,7 @@ def modules(kernel, zcgem=True, extra=()):
         target.parent.mkdir(parents=True)
         shutil.copytree(kernel.module_directory(), target)
         (target / "updates").mkdir()
-        for path in [zcgem, *extra]:
+        for path in [zcgem, walker(kernel), *extra]:
             if path:
                 shutil.copy(path, target / "updates")
         subprocess.run(["depmod", "-b", str(base), kernel.version], check=True)
