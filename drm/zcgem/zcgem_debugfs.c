@@ -4,8 +4,10 @@
  *
  * zcgem_stats has what exists on the device, one "name: value" a line; everything
  * in it but evictions is zero when no object is left. zcgem_objects is a table of
- * the objects. Both read counters only: a table row is printed without dma_resv,
- * so its columns may belong to different moments.
+ * the objects, with the number of extents in classes of size at the end of a row.
+ *
+ * A row is printed under the object's dma_resv; no lock is held from row to row, so
+ * rows belong to different moments.
  */
 
 #include <linux/seq_file.h>
@@ -15,6 +17,8 @@
 
 #include "zcgem_debugfs.h"
 #include "zcgem_object.h"
+
+#include <drm/zcgem_drm.h>
 
 static int zcgem_stats_show(struct seq_file *m, void *data)
 {
@@ -33,26 +37,87 @@ static int zcgem_stats_show(struct seq_file *m, void *data)
 	return 0;
 }
 
+/* Extents by size: below 64 KiB, below 2 MiB, below 1 GiB, and from there on. */
+static void zcgem_show_extents(struct seq_file *m, struct zcgem_object *obj)
+{
+	u64 by_order[DRM_ZCGEM_EXTENT_ORDERS] = {}, by_class[5] = {};
+	unsigned int order;
+
+	if (obj->pages)
+		zcgem_extents_histogram(&obj->pages->extents, by_order,
+					DRM_ZCGEM_EXTENT_ORDERS);
+	for (order = 0; order < DRM_ZCGEM_EXTENT_ORDERS; order++) {
+		if (!order)
+			by_class[0] += by_order[order];
+		else if (order < 4)
+			by_class[1] += by_order[order];
+		else if (order < 9)
+			by_class[2] += by_order[order];
+		else if (order < 18)
+			by_class[3] += by_order[order];
+		else
+			by_class[4] += by_order[order];
+	}
+	seq_printf(m, " %7llu %7llu %7llu %7llu %7llu\n", by_class[0], by_class[1],
+		   by_class[2], by_class[3], by_class[4]);
+}
+
+static int zcgem_show_object(struct seq_file *m, struct zcgem_object *obj)
+{
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	seq_printf(m, "%-16s %-8d %-8s %12zu %8s %4u %4d %8d %7lld %9lld %9lld %9lld",
+		   obj->comm, obj->creator, obj->ops->name, obj->bo.base.size,
+		   obj->pages ? "yes" : "no", obj->pins, atomic_read(&obj->mappings),
+		   atomic_read(&obj->attachments), atomic64_read(&obj->evictions),
+		   atomic64_read(&obj->faults[ZCGEM_LEAF_PTE]),
+		   atomic64_read(&obj->faults[ZCGEM_LEAF_PMD]),
+		   atomic64_read(&obj->faults[ZCGEM_LEAF_PUD]));
+	zcgem_show_extents(m, obj);
+	zcgem_object_unlock(obj);
+	return 0;
+}
+
+/* The object after one that is held, or the first; held in turn. */
+static struct zcgem_object *zcgem_next_object(struct zcgem_device *zdev,
+					      struct zcgem_object *obj)
+{
+	struct zcgem_object *prev = obj;
+
+	spin_lock(&zdev->objects_lock);
+	obj = list_prepare_entry(obj, &zdev->objects, link);
+	list_for_each_entry_continue(obj, &zdev->objects, link)
+		if (kref_get_unless_zero(&obj->bo.base.refcount))
+			break;
+	if (list_entry_is_head(obj, &zdev->objects, link))
+		obj = NULL;
+	spin_unlock(&zdev->objects_lock);
+
+	if (prev)
+		drm_gem_object_put(&prev->bo.base);
+	return obj;
+}
+
 static int zcgem_objects_show(struct seq_file *m, void *data)
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct zcgem_device *zdev = to_zcgem(entry->dev);
-	struct zcgem_object *obj;
+	struct zcgem_object *obj = NULL;
+	int ret = 0;
 
-	seq_puts(m, "creator          pid      backing        size  resident pins maps attached  evicted faults-4k faults-2m faults-1g\n");
+	seq_puts(m, "creator          pid      backing          size resident pins maps attached evicted faults-4k faults-2m faults-1g     4k    <64k     <2m     <1g    >=1g\n");
 
-	spin_lock(&zdev->objects_lock);
-	list_for_each_entry(obj, &zdev->objects, link)
-		seq_printf(m, "%-16s %-8d %-8s %11zu %9s %4u %4d %8d %8lld %9lld %9lld %9lld\n",
-			   obj->comm, obj->creator, obj->ops->name, obj->bo.base.size,
-			   READ_ONCE(obj->pages) ? "yes" : "no", READ_ONCE(obj->pins),
-			   atomic_read(&obj->mappings), atomic_read(&obj->attachments),
-			   atomic64_read(&obj->evictions),
-			   atomic64_read(&obj->faults[ZCGEM_LEAF_PTE]),
-			   atomic64_read(&obj->faults[ZCGEM_LEAF_PMD]),
-			   atomic64_read(&obj->faults[ZCGEM_LEAF_PUD]));
-	spin_unlock(&zdev->objects_lock);
-	return 0;
+	while (!ret) {
+		obj = zcgem_next_object(zdev, obj);
+		if (!obj)
+			return 0;
+		ret = zcgem_show_object(m, obj);
+	}
+	drm_gem_object_put(&obj->bo.base);
+	return ret;
 }
 
 static const struct drm_debugfs_info zcgem_debugfs_files[] = {
