@@ -123,7 +123,7 @@ SAME_LAYOUT(drm_zcgem_gem_create, size, 0);
 SAME_LAYOUT(drm_zcgem_gem_create, flags, 8);
 SAME_LAYOUT(drm_zcgem_gem_create, handle, 12);
 
-SAME_SIZE(drm_zcgem_memfd_range, 24);
+SAME_SIZE(drm_zcgem_memfd_range, 32);
 SAME_LAYOUT(drm_zcgem_memfd_range, fd, 0);
 SAME_LAYOUT(drm_zcgem_memfd_range, pad, 4);
 SAME_LAYOUT(drm_zcgem_memfd_range, offset, 8);

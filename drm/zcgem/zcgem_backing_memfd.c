@@ -43,6 +43,7 @@
 #include "zcgem_compat.h"
 #include "zcgem_ioctl.h"
 #include "zcgem_object.h"
+#include "zcgem_watch.h"
 
 #include <drm/zcgem_drm.h>
 
@@ -72,6 +73,9 @@ struct zcgem_memfd {
 
 	/* Entries that the tables were made for. */
 	unsigned int room;
+
+	/* Of the ranges that have a watch address, or NULL. */
+	struct zcgem_watch *watch;
 };
 
 static pgoff_t zcgem_memfd_range_pages(const struct zcgem_memfd *memfd, unsigned int i)
@@ -89,6 +93,7 @@ void zcgem_memfd_abandon(struct zcgem_memfd *memfd)
 {
 	unsigned int i;
 
+	zcgem_watch_end(memfd->watch);
 	for (i = 0; i < memfd->nr_files; i++) {
 		if (!memfd->readonly)
 			mapping_unmap_writable(memfd->files[i]->f_mapping);
@@ -473,6 +478,22 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 	return 0;
 }
 
+/* Watch the range that was added last. */
+static int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size)
+{
+	pgoff_t npages = size >> PAGE_SHIFT;
+
+	if (!PAGE_ALIGNED(address) || address > ULONG_MAX)
+		return -EINVAL;
+	if (!memfd->watch) {
+		memfd->watch = zcgem_watch_alloc(memfd->zdev);
+		if (!memfd->watch)
+			return -ENOMEM;
+	}
+	return zcgem_watch_add(memfd->watch, memfd->files[memfd->nr_files - 1], address,
+			       memfd->npages - npages, npages);
+}
+
 /**
  * zcgem_memfd_begin() - Start the list of ranges of a new object.
  * @zdev: the device
@@ -564,6 +585,9 @@ struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 	if (ret)
 		return ERR_PTR(ret);
 
+	/* What is punched while the pages are being had counts already. */
+	if (memfd->watch)
+		zcgem_watch_start(memfd->watch, obj);
 	/* Every page is had once, so that what cannot work fails here. */
 	ret = zcgem_object_prepare(obj);
 	if (ret) {
@@ -607,6 +631,9 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 			ret = -EINVAL;
 		if (!ret)
 			ret = zcgem_memfd_add_range(memfd, range.fd, range.offset,
+						    range.size);
+		if (!ret && range.watch_address)
+			ret = zcgem_memfd_add_watch(memfd, range.watch_address,
 						    range.size);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;

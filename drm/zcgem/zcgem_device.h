@@ -11,6 +11,7 @@
 
 struct platform_device;
 struct shrinker;
+struct workqueue_struct;
 
 /**
  * struct zcgem_counters - What exists on a device now, for leak checks.
@@ -58,6 +59,9 @@ struct zcgem_device {
 
 	/** @counters: What exists now. */
 	struct zcgem_counters counters;
+
+	/** @wq: Work that must not be done where it turns up, see zcgem_watch.c. */
+	struct workqueue_struct *wq;
 
 	/** @objects_lock: Guards @objects; a leaf lock. */
 	spinlock_t objects_lock;

@@ -18,6 +18,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -45,6 +46,7 @@ static const struct drm_ioctl_desc zcgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_WRAP_USERPTR, zcgem_ioctl_gem_wrap_userptr,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_ADVISE, zcgem_ioctl_gem_advise, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_REVOKE, zcgem_ioctl_gem_revoke, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_MMAP_OFFSET, zcgem_ioctl_gem_mmap_offset, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_INFO, zcgem_ioctl_gem_info, DRM_RENDER_ALLOW),
 };
@@ -90,6 +92,11 @@ static void zcgem_ttm_release(struct drm_device *drm, void *data)
 	ttm_device_fini(&zdev->ttm);
 }
 
+static void zcgem_wq_release(struct drm_device *drm, void *data)
+{
+	destroy_workqueue(to_zcgem(drm)->wq);
+}
+
 static int zcgem_probe(struct platform_device *pdev)
 {
 	struct zcgem_device *zdev;
@@ -103,6 +110,14 @@ static int zcgem_probe(struct platform_device *pdev)
 	spin_lock_init(&zdev->objects_lock);
 	INIT_LIST_HEAD(&zdev->objects);
 	platform_set_drvdata(pdev, zdev);
+
+	/* Actions run in reverse: TTM's last work, which frees objects, is first. */
+	zdev->wq = alloc_workqueue("zcgem", WQ_UNBOUND, 0);
+	if (!zdev->wq)
+		return -ENOMEM;
+	ret = drmm_add_action_or_reset(&zdev->drm, zcgem_wq_release, NULL);
+	if (ret)
+		return ret;
 
 	ret = zcgem_ttm_device_init(&zdev->ttm, &zcgem_ttm_funcs, &pdev->dev,
 				    zdev->drm.anon_inode->i_mapping,

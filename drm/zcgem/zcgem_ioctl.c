@@ -118,6 +118,10 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_LIVE_INVALIDATION:
 		args->value = ZCGEM_LIVE_INVALIDATION;
 		return 0;
+	case DRM_ZCGEM_PARAM_REVOKE:
+	case DRM_ZCGEM_PARAM_WATCH:
+		args->value = 1;
+		return 0;
 	default:
 		drm_dbg_ratelimited(drm, "unknown parameter %u\n", args->param);
 		return -EINVAL;
@@ -129,6 +133,7 @@ static int zcgem_publish(struct drm_file *file, struct zcgem_object *obj, u32 *h
 {
 	int ret;
 
+	obj->client = file->client_id;
 	ret = drm_gem_handle_create(file, &obj->bo.base, handle);
 	drm_gem_object_put(&obj->bo.base);
 	return ret;
@@ -259,7 +264,8 @@ int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *fi
 	info.backing = obj->ops->id;
 	info.flags = (obj->readonly ? DRM_ZCGEM_INFO_READONLY : 0) |
 		     (obj->caching == ttm_write_combined ? DRM_ZCGEM_INFO_WC : 0) |
-		     (gem->dma_buf ? DRM_ZCGEM_INFO_EXPORTED : 0);
+		     (gem->dma_buf ? DRM_ZCGEM_INFO_EXPORTED : 0) |
+		     (obj->revoked ? DRM_ZCGEM_INFO_REVOKED : 0);
 	info.charged = (u64)obj->charge.npages << PAGE_SHIFT;
 	info.pins = obj->pins;
 	info.mappings = atomic_read(&obj->mappings);

@@ -21,6 +21,7 @@ int zcgem_ioctl_gem_create(struct drm_device *drm, void *data, struct drm_file *
 int zcgem_ioctl_gem_wrap_memfd(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_wrap_userptr(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_advise(struct drm_device *drm, void *data, struct drm_file *file);
+int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_mmap_offset(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *file);
 

@@ -336,8 +336,8 @@ const struct vm_operations_struct zcgem_vm_ops = {
  * @gem: the object, with a reference that the mapping keeps
  * @vma: the mapping
  *
- * Return: 0, -EINVAL for a private mapping, -EACCES for a writable mapping of a
- * read-only object, -EPERM if the object has no CPU mapping.
+ * Return: 0, -EINVAL for a private mapping, -EACCES for a revoked object or a
+ * writable mapping of a read-only one, -EPERM if the object has no CPU mapping.
  */
 int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
@@ -348,7 +348,7 @@ int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (!(obj->ops->flags & ZCGEM_BACKING_MAPPABLE))
 		return -EPERM;
-	if (obj->readonly && vma->vm_flags & VM_WRITE)
+	if (READ_ONCE(obj->revoked) || (obj->readonly && vma->vm_flags & VM_WRITE))
 		return -EACCES;
 	if (obj->readonly)
 		vm_flags_clear(vma, VM_MAYWRITE);

@@ -226,7 +226,7 @@ static void zcgem_object_note_layout(struct zcgem_object *obj)
  * zcgem_object_acquire() - Make an object resident.
  * @obj: the object, dma_resv held
  *
- * Return: 0, also if it was; -EAGAIN if zcgem_object_prepare() must be called
+ * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if zcgem_object_prepare() must be called
  * without locks first; -ENXIO if there are no pages to be had for this kind of
  * object; else what the backing says.
  */
@@ -238,6 +238,8 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
+	if (obj->revoked)
+		return -EACCES;
 	if (obj->pages)
 		return 0;
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
@@ -361,6 +363,55 @@ int zcgem_object_evict(struct zcgem_object *obj)
 		return -EBUSY;
 
 	trace_zcgem_evict(obj);
+	return zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_drop_stale() - Let go of pages that have left their file.
+ * @obj: the object, dma_resv held
+ * @first: first page that may have
+ * @npages: how many
+ *
+ * Does nothing if all is well, or if the object is pinned.
+ */
+void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
+		return;
+
+	trace_zcgem_invalidate(obj);
+	zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_revoke() - Withdraw an object from all who share it.
+ * @obj: the object, dma_resv held
+ *
+ * Pages of an address range or a memfd stay only with those who hold them already, by
+ * a scatter list or a kernel mapping; pages of the pool stay while there are such.
+ *
+ * Return: 0, -EOPNOTSUPP for foreign memory, -EINTR while waiting for fences.
+ */
+int zcgem_object_revoke(struct zcgem_object *obj)
+{
+	long left;
+
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
+		return -EOPNOTSUPP;
+
+	trace_zcgem_revoke(obj);
+	WRITE_ONCE(obj->revoked, true);
+
+	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
+	    (!list_empty(&obj->dma_maps) || obj->pins)) {
+		zcgem_object_zap(obj);
+		zcgem_prime_invalidate(obj);
+		left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
+					     MAX_SCHEDULE_TIMEOUT);
+		return left < 0 ? left : 0;
+	}
 	return zcgem_object_drop_pages(obj);
 }
 
@@ -499,12 +550,14 @@ int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map)
 		if (ret)
 			return ret;
 
+		obj->vmap_pages = zcgem_pages_get(obj->pages);
 		extents = &obj->pages->extents;
 		obj->vaddr_vmapped = extents->count > 1 || obj->caching != ttm_cached ||
 				     PageHighMem(pfn_to_page(extents->table[0].pfn));
 		obj->vaddr = obj->vaddr_vmapped ? zcgem_object_vmap_pages(obj) :
 			page_address(pfn_to_page(extents->table[0].pfn));
 		if (!obj->vaddr) {
+			zcgem_pages_put(obj->vmap_pages);
 			zcgem_object_unpin(obj);
 			return -ENOMEM;
 		}
@@ -528,6 +581,8 @@ void zcgem_object_vunmap(struct zcgem_object *obj)
 	if (obj->vaddr_vmapped)
 		vunmap(obj->vaddr);
 	obj->vaddr = NULL;
+	zcgem_pages_put(obj->vmap_pages);
+	obj->vmap_pages = NULL;
 	zcgem_object_unpin(obj);
 }
 

@@ -109,6 +109,12 @@ struct zcgem_object {
 	/** @caching: How the CPU maps the pages. */
 	enum ttm_caching caching;
 
+	/** @revoked: Withdrawn for good. Written under dma_resv. */
+	bool revoked;
+
+	/** @client: &drm_file.client_id of the creator. */
+	u64 client;
+
 	/** @pages: The pages while resident, else NULL. Under dma_resv. */
 	struct zcgem_pages *pages;
 
@@ -129,6 +135,9 @@ struct zcgem_object {
 
 	/** @vaddr: Kernel mapping while @vmap_count is not zero. Under dma_resv. */
 	void *vaddr;
+
+	/** @vmap_pages: The pages that @vaddr maps, held for it. Under dma_resv. */
+	struct zcgem_pages *vmap_pages;
 
 	/** @vaddr_vmapped: @vaddr came from vmap(), not from the linear map. */
 	bool vaddr_vmapped;
@@ -207,6 +216,8 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
+void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+int zcgem_object_revoke(struct zcgem_object *obj);
 int zcgem_object_evict(struct zcgem_object *obj);
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);
 void zcgem_object_vunmap(struct zcgem_object *obj);

@@ -129,8 +129,8 @@ static int zcgem_build_sgt(struct sg_table *sgt, const struct zcgem_extents *ext
 	return 0;
 }
 
-static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
-					 enum dma_data_direction dir)
+static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(attach->dmabuf);
 	struct zcgem_dma_map *map;
@@ -171,6 +171,19 @@ free_table:
 free_map:
 	kfree(map);
 	return ERR_PTR(ret);
+}
+
+static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
+					 enum dma_data_direction dir)
+{
+	struct sg_table *sgt;
+	int idx;
+
+	if (!drm_dev_enter(zcgem_dmabuf_object(attach->dmabuf)->bo.base.dev, &idx))
+		return ERR_PTR(-ENODEV);
+	sgt = zcgem_make_map(attach, dir);
+	drm_dev_exit(idx);
+	return sgt;
 }
 
 static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
@@ -226,7 +239,14 @@ static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_dir
 
 static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	return zcgem_object_vmap(zcgem_dmabuf_object(dmabuf), map);
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	int ret, idx;
+
+	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+		return -ENODEV;
+	ret = zcgem_object_vmap(obj, map);
+	drm_dev_exit(idx);
+	return ret;
 }
 
 static void zcgem_dmabuf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
@@ -290,6 +310,8 @@ struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 		.resv = gem->resv,
 	};
 
+	if (READ_ONCE(obj->revoked))
+		return ERR_PTR(-EACCES);
 	if (obj->readonly)
 		info.flags = (flags & ~O_ACCMODE) | O_RDONLY;
 	return drm_gem_dmabuf_export(gem->dev, &info);

@@ -36,6 +36,8 @@ DEFINE_EVENT(zcgem_object, zcgem_unpin,
 	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_evict,
 	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+DEFINE_EVENT(zcgem_object, zcgem_revoke,
+	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_invalidate,
 	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 

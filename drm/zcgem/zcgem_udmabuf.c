@@ -87,11 +87,12 @@ static int zcgem_udmabuf_any_readonly(const struct udmabuf_create_item __user *i
 	return 0;
 }
 
-static int zcgem_udmabuf_export(struct zcgem_object *obj, u32 flags)
+static int zcgem_udmabuf_export(struct zcgem_object *obj, u64 client, u32 flags)
 {
 	struct dma_buf *dmabuf;
 	int fd;
 
+	obj->client = client;
 	dmabuf = zcgem_gem_export(&obj->bo.base, O_RDWR);
 	drm_gem_object_put(&obj->bo.base);
 	if (IS_ERR(dmabuf))
@@ -103,7 +104,7 @@ static int zcgem_udmabuf_export(struct zcgem_object *obj, u32 flags)
 	return fd;
 }
 
-static int zcgem_udmabuf_create_one(struct zcgem_device *zdev,
+static int zcgem_udmabuf_create_one(struct zcgem_device *zdev, u64 client,
 				    const struct udmabuf_create __user *arg)
 {
 	struct udmabuf_create create;
@@ -124,10 +125,10 @@ static int zcgem_udmabuf_create_one(struct zcgem_device *zdev,
 	}
 
 	obj = zcgem_memfd_finish(memfd);
-	return IS_ERR(obj) ? PTR_ERR(obj) : zcgem_udmabuf_export(obj, create.flags);
+	return IS_ERR(obj) ? PTR_ERR(obj) : zcgem_udmabuf_export(obj, client, create.flags);
 }
 
-static int zcgem_udmabuf_create_list(struct zcgem_device *zdev,
+static int zcgem_udmabuf_create_list(struct zcgem_device *zdev, u64 client,
 				     const struct udmabuf_create_list __user *arg)
 {
 	const struct udmabuf_create_item __user *items = arg->list;
@@ -163,7 +164,7 @@ static int zcgem_udmabuf_create_list(struct zcgem_device *zdev,
 	}
 
 	obj = zcgem_memfd_finish(memfd);
-	return IS_ERR(obj) ? PTR_ERR(obj) : zcgem_udmabuf_export(obj, head.flags);
+	return IS_ERR(obj) ? PTR_ERR(obj) : zcgem_udmabuf_export(obj, client, head.flags);
 }
 
 static long zcgem_udmabuf_ioctl(struct file *file, unsigned int cmd, void __user *arg)
@@ -176,9 +177,9 @@ static long zcgem_udmabuf_ioctl(struct file *file, unsigned int cmd, void __user
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 	if (cmd == UDMABUF_CREATE)
-		ret = zcgem_udmabuf_create_one(to_zcgem(drm), arg);
+		ret = zcgem_udmabuf_create_one(to_zcgem(drm), priv->client_id, arg);
 	else
-		ret = zcgem_udmabuf_create_list(to_zcgem(drm), arg);
+		ret = zcgem_udmabuf_create_list(to_zcgem(drm), priv->client_id, arg);
 	drm_dev_exit(idx);
 	return ret;
 }

@@ -39,7 +39,7 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		3
+#define DRM_ZCGEM_UAPI_VERSION		5
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
@@ -97,6 +97,18 @@ enum drm_zcgem_param {
 	 * Since version 3.
 	 */
 	DRM_ZCGEM_PARAM_ADVICE = 6,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_REVOKE: 1: %DRM_IOCTL_ZCGEM_GEM_REVOKE works. Since
+	 * version 4.
+	 */
+	DRM_ZCGEM_PARAM_REVOKE = 7,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_WATCH: 1: &drm_zcgem_memfd_range.watch_address works.
+	 * Since version 5.
+	 */
+	DRM_ZCGEM_PARAM_WATCH = 8,
 };
 
 /**
@@ -151,6 +163,15 @@ struct drm_zcgem_memfd_range {
 
 	/** @size: Length in bytes, a multiple of the page size, not zero. */
 	__u64 size;
+
+	/**
+	 * @watch_address: Where the caller has mapped this range of the file,
+	 * page aligned, or 0. As long as that mapping stays, pages that are
+	 * punched out of the file (FALLOC_FL_PUNCH_HOLE, MADV_REMOVE) are
+	 * withdrawn from CPU mappings and dynamic importers soon afterwards, and
+	 * not only when somebody asks for pages again. Since version 5.
+	 */
+	__u64 watch_address;
 };
 
 /**
@@ -292,6 +313,8 @@ enum drm_zcgem_backing {
 #define DRM_ZCGEM_INFO_RESIDENT		(1u << 2)
 /** DRM_ZCGEM_INFO_EXPORTED - A dma-buf of the object exists. */
 #define DRM_ZCGEM_INFO_EXPORTED		(1u << 3)
+/** DRM_ZCGEM_INFO_REVOKED - The object was withdrawn; since version 4. */
+#define DRM_ZCGEM_INFO_REVOKED		(1u << 4)
 
 /** DRM_ZCGEM_EXTENT_ORDERS - Entries of &drm_zcgem_gem_info.extents_by_order. */
 #define DRM_ZCGEM_EXTENT_ORDERS		24
@@ -414,6 +437,30 @@ struct drm_zcgem_gem_advise {
 	__u64 address;
 };
 
+/**
+ * struct drm_zcgem_gem_revoke - Argument of %DRM_IOCTL_ZCGEM_GEM_REVOKE.
+ *
+ * Withdraws an object for good: mappings get SIGBUS, importers are told to let go
+ * and the object's fences are waited for; later attempts to map, export or attach it
+ * fail with EACCES. May be called again, for a newer count. Errors: EPERM if another
+ * client has made the object, EOPNOTSUPP for an imported one, EINTR with the object
+ * revoked but fences perhaps still pending. Since version 4.
+ */
+struct drm_zcgem_gem_revoke {
+	/** @handle: In, GEM handle. */
+	__u32 handle;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+
+	/**
+	 * @holders: Out, importers' mappings that still hold the pages: of
+	 * importers that cannot be told, or that have been told and have not
+	 * unmapped yet. The pages are free when it is 0.
+	 */
+	__u64 holders;
+};
+
 #define DRM_ZCGEM_GET_PARAM		0x00
 #define DRM_ZCGEM_GEM_CREATE		0x01
 #define DRM_ZCGEM_GEM_WRAP_MEMFD	0x02
@@ -422,7 +469,8 @@ struct drm_zcgem_gem_advise {
 #define DRM_ZCGEM_GEM_INFO		0x05
 /* 0x06 is reserved for GEM_WAIT */
 #define DRM_ZCGEM_GEM_ADVISE		0x07
-/* 0x08 and 0x09 are reserved for GEM_REVOKE and SUBMIT */
+#define DRM_ZCGEM_GEM_REVOKE		0x08
+/* 0x09 is reserved for SUBMIT */
 
 #define DRM_IOCTL_ZCGEM_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, struct drm_zcgem_get_param)
@@ -438,6 +486,8 @@ struct drm_zcgem_gem_advise {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_INFO, struct drm_zcgem_gem_info)
 #define DRM_IOCTL_ZCGEM_GEM_ADVISE \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_ADVISE, struct drm_zcgem_gem_advise)
+#define DRM_IOCTL_ZCGEM_GEM_REVOKE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_REVOKE, struct drm_zcgem_gem_revoke)
 
 #if defined(__cplusplus)
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: revocation
+ *
+ * Withdraws an object from everybody it was shared with. CPU mappings are zapped and
+ * get SIGBUS from then on, importers are told to let go, fences are waited for, and
+ * nobody gets at the pages again. After the notification and the fences an importer may
+ * still read ahead until it unmaps, and one that was never dynamic cannot be told at
+ * all: such an importer's pages stay pinned until it unmaps, and the client learns how
+ * many there are.
+ *
+ * Only the client that made an object may revoke it.
+ */
+
+#include <linux/dma-resv.h>
+#include <linux/list.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_print.h>
+
+#include "zcgem_ioctl.h"
+#include "zcgem_object.h"
+
+#include <drm/zcgem_drm.h>
+
+/**
+ * zcgem_ioctl_gem_revoke() - %DRM_IOCTL_ZCGEM_GEM_REVOKE.
+ * @drm: the device
+ * @data: &struct drm_zcgem_gem_revoke
+ * @file: the client
+ *
+ * Return: 0 or as that structure says.
+ */
+int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_zcgem_gem_revoke *args = data;
+	struct drm_gem_object *gem;
+	struct zcgem_object *obj;
+	int ret;
+
+	if (args->pad)
+		return -EINVAL;
+	gem = drm_gem_object_lookup(file, args->handle);
+	if (!gem)
+		return -ENOENT;
+	obj = to_zcgem_object(gem);
+
+	if (obj->client != file->client_id) {
+		drm_dbg_ratelimited(drm, "only the creator of an object may revoke it\n");
+		ret = -EPERM;
+		goto put;
+	}
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		goto put;
+	ret = zcgem_object_revoke(obj);
+	args->holders = list_count_nodes(&obj->dma_maps) + obj->vmap_count;
+	zcgem_object_unlock(obj);
+put:
+	drm_gem_object_put(gem);
+	return ret;
+}
