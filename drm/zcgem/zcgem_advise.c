@@ -107,9 +107,6 @@ static int zcgem_advise(struct zcgem_object *obj, const struct drm_zcgem_gem_adv
 {
 	int ret;
 
-	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
-		return -EOPNOTSUPP;
-
 	switch (args->advice) {
 	case DRM_ZCGEM_ADVICE_POPULATE:
 		ret = zcgem_revalidate(obj, args->offset >> PAGE_SHIFT,

@@ -3,12 +3,12 @@
  * DOC: import backing
  *
  * A dma-buf of another driver, or of another zcgem device, as an object here. It
- * shares the exporter's dma_resv. There are no pages to speak of: the CPU gets at
- * the memory through the exporter's own mmap and vmap, so nothing of it is kept
- * that could become stale, and struct pages are never looked at.
+ * shares the exporter's dma_resv. The CPU gets at the memory through the exporter's own
+ * mmap and vmap, and struct pages are never looked at. Resident here means that the
+ * dma-buf is mapped for the device, by a scatter list.
  *
- * The attachment is dynamic, so an exporter that can move its memory stays free
- * to do so.
+ * The attachment is dynamic, so an exporter that can move its memory stays free to do so:
+ * the scatter list is given back from inside the notification.
  */
 
 #include <linux/dma-buf.h>
@@ -23,16 +23,53 @@
 
 #include <drm/zcgem_drm.h>
 
-static void zcgem_import_free(struct zcgem_object *obj)
+static enum dma_data_direction zcgem_import_dir(struct zcgem_object *obj)
 {
-	if (obj->bo.base.import_attach)
-		drm_prime_gem_destroy(&obj->bo.base, NULL);
+	return obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
 }
 
+/* Resident means mapped for DMA: what a device does before it uses the memory. */
 static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
 						struct ttm_operation_ctx *ctx)
 {
-	return ERR_PTR(-ENXIO);
+	struct zcgem_pages *pages;
+	struct sg_table *sgt;
+
+	pages = zcgem_pages_alloc(zcgem_object_device(obj), ZCGEM_PINS_NONE, false);
+	if (!pages)
+		return ERR_PTR(-ENOMEM);
+
+	sgt = dma_buf_map_attachment(obj->bo.base.import_attach, zcgem_import_dir(obj));
+	if (IS_ERR(sgt)) {
+		zcgem_pages_put(pages);
+		return ERR_CAST(sgt);
+	}
+	obj->backing = sgt;
+	zcgem_pages_seal(pages);
+	return pages;
+}
+
+static void zcgem_import_release(struct zcgem_object *obj, struct ttm_tt *tt)
+{
+	dma_buf_unmap_attachment(obj->bo.base.import_attach, obj->backing,
+				 zcgem_import_dir(obj));
+	obj->backing = NULL;
+}
+
+static void zcgem_import_free(struct zcgem_object *obj)
+{
+	struct dma_buf_attachment *attach = obj->bo.base.import_attach;
+
+	if (!attach)
+		return;
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	if (obj->pages) {
+		zcgem_import_release(obj, NULL);
+		zcgem_pages_put(obj->pages);
+		obj->pages = NULL;
+	}
+	dma_resv_unlock(attach->dmabuf->resv);
+	drm_prime_gem_destroy(&obj->bo.base, NULL);
 }
 
 static const struct zcgem_backing_ops zcgem_import_ops = {
@@ -40,16 +77,21 @@ static const struct zcgem_backing_ops zcgem_import_ops = {
 	.id = DRM_ZCGEM_BACKING_IMPORT,
 	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_FOREIGN,
 	.acquire = zcgem_import_acquire,
+	.release = zcgem_import_release,
 	.free = zcgem_import_free,
 };
 
-/* dma_resv held. No mapping of the exporter's memory is kept, so none is stale. */
+/*
+ * dma_resv held. Nothing here uses the memory without a fence that the exporter waits
+ * for, so the mapping can go at once; it is had again when it is needed.
+ */
 static void zcgem_import_invalidate(struct dma_buf_attachment *attach)
 {
+	zcgem_object_unmap_foreign(attach->importer_priv);
 }
 
 static const struct dma_buf_attach_ops zcgem_attach_ops = {
-	ZCGEM_INVALIDATE_MAPPINGS = zcgem_import_invalidate,
+	.ZCGEM_INVALIDATE_MAPPINGS = zcgem_import_invalidate,
 };
 
 /**

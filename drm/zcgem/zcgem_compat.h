@@ -83,10 +83,10 @@ zcgem_mm_get_unmapped_area(struct file *file, unsigned long addr, unsigned long 
  * removal of CONFIG_DMABUF_MOVE_NOTIFY, which made invalidation unconditional.
  */
 #ifdef ZCGEM_HAVE_INVALIDATE_MAPPINGS
-#define ZCGEM_INVALIDATE_MAPPINGS	.invalidate_mappings
+#define ZCGEM_INVALIDATE_MAPPINGS	invalidate_mappings
 #define ZCGEM_LIVE_INVALIDATION		true
 #else
-#define ZCGEM_INVALIDATE_MAPPINGS	.move_notify
+#define ZCGEM_INVALIDATE_MAPPINGS	move_notify
 #define ZCGEM_LIVE_INVALIDATION		IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY)
 #endif
 

@@ -228,7 +228,8 @@ static void zcgem_info_pages(struct zcgem_object *obj, struct drm_zcgem_gem_info
 
 	extents = &obj->pages->extents;
 	info->flags |= DRM_ZCGEM_INFO_RESIDENT;
-	info->resident = (u64)extents->npages << PAGE_SHIFT;
+	/* A foreign object's pages are not known here, but there they are. */
+	info->resident = extents->npages ? (u64)extents->npages << PAGE_SHIFT : info->size;
 	info->extents = extents->count;
 	zcgem_extents_histogram(extents, info->extents_by_order, DRM_ZCGEM_EXTENT_ORDERS);
 }

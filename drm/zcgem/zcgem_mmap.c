@@ -55,15 +55,16 @@ static pgoff_t zcgem_fault_page(struct vm_fault *vmf, struct zcgem_object *obj)
 /* Is there anything where a leaf of this size would go that must stay? */
 static bool zcgem_table_present(struct vm_fault *vmf, unsigned int order)
 {
+	pud_t pud;
+	pmd_t pmd;
+
 	if (order == ZCGEM_PUD_ORDER) {
-		pud_t pud = READ_ONCE(*vmf->pud);
-
+		pud = READ_ONCE(*vmf->pud);
 		return !pud_none(pud) && !pud_leaf(pud);
-	} else {
-		pmd_t pmd = READ_ONCE(*vmf->pmd);
-
-		return !pmd_none(pmd) && !pmd_leaf(pmd);
 	}
+
+	pmd = READ_ONCE(*vmf->pmd);
+	return !pmd_none(pmd) && !pmd_leaf(pmd);
 }
 
 static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *obj,

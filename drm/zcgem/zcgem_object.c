@@ -222,13 +222,42 @@ static void zcgem_object_note_layout(struct zcgem_object *obj)
 	WRITE_ONCE(obj->map_order, order);
 }
 
+/*
+ * An importer must let go when the exporter says so, with fences pending or not, which
+ * TTM would answer with a ghost object; so it has no part in this.
+ */
+static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operation_ctx *ctx)
+{
+	struct zcgem_pages *pages = obj->ops->acquire(obj, NULL, ctx);
+
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	obj->pages = pages;
+	return 0;
+}
+
+/**
+ * zcgem_object_unmap_foreign() - Let go of another driver's memory.
+ * @obj: an object whose memory is foreign, dma_resv held
+ */
+void zcgem_object_unmap_foreign(struct zcgem_object *obj)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (!obj->pages)
+		return;
+	obj->ops->release(obj, NULL);
+	zcgem_pages_put(obj->pages);
+	obj->pages = NULL;
+	atomic64_inc(&obj->evictions);
+}
+
 /**
  * zcgem_object_acquire() - Make an object resident.
  * @obj: the object, dma_resv held
  *
  * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if zcgem_object_prepare() must be called
- * without locks first; -ENXIO if there are no pages to be had for this kind of
- * object; else what the backing says.
+ * without locks first; else what the backing says.
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {
@@ -243,7 +272,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	if (obj->pages)
 		return 0;
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
-		return -ENXIO;
+		return zcgem_object_map_foreign(obj, &ctx);
 
 	/* Eviction has taken the placement away and left the ttm_tt. */
 	if (!obj->bo.resource) {
@@ -354,6 +383,10 @@ int zcgem_object_evict(struct zcgem_object *obj)
 {
 	dma_resv_assert_held(obj->bo.base.resv);
 
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN) {
+		zcgem_object_unmap_foreign(obj);
+		return 0;
+	}
 	if (!(obj->ops->flags & ZCGEM_BACKING_EVICTABLE))
 		return -EOPNOTSUPP;
 	if (obj->pins)

@@ -217,6 +217,7 @@ int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
 void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+void zcgem_object_unmap_foreign(struct zcgem_object *obj);
 int zcgem_object_revoke(struct zcgem_object *obj);
 int zcgem_object_evict(struct zcgem_object *obj);
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);

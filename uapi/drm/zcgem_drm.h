@@ -396,8 +396,9 @@ enum drm_zcgem_advice {
 	 * its CPU mappings, tell importers, wait for its fences and unpin its
 	 * pages. It becomes resident again when it is used. EBUSY while it is
 	 * pinned, by an importer that does not follow moves or by a kernel
-	 * mapping; EOPNOTSUPP for memory that cannot be had again, which is all
-	 * but memfd.
+	 * mapping; EOPNOTSUPP for memory that cannot be had again: userptr, and
+	 * pool, which the kernel swaps out when it needs to. An imported object's
+	 * mapping for the device is given back.
 	 */
 	DRM_ZCGEM_ADVICE_EVICT = 1,
 
@@ -415,8 +416,9 @@ enum drm_zcgem_advice {
  *
  * Errors: EINVAL for an unknown advice, a range that is unaligned, empty or not
  * inside the object, an @address that goes with another advice than populate or
- * is not a mapping of this object; EOPNOTSUPP for an imported object; EBUSY and
- * ENOMEM as said above; EINTR. Since version 3.
+ * is not a mapping of this object (one of an imported object is the exporter's);
+ * EBUSY, EOPNOTSUPP as said above; EACCES for a revoked object; ENOMEM; EINTR. Since
+ * version 3.
  */
 struct drm_zcgem_gem_advise {
 	/** @handle: In, GEM handle. */
