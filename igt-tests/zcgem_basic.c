@@ -128,6 +128,7 @@ SAME_LAYOUT(drm_zcgem_memfd_range, fd, 0);
 SAME_LAYOUT(drm_zcgem_memfd_range, pad, 4);
 SAME_LAYOUT(drm_zcgem_memfd_range, offset, 8);
 SAME_LAYOUT(drm_zcgem_memfd_range, size, 16);
+SAME_LAYOUT(drm_zcgem_memfd_range, watch_address, 24);
 
 SAME_SIZE(drm_zcgem_gem_wrap_memfd, 32);
 SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, ranges, 0);

@@ -1336,7 +1336,7 @@ static void test_bad_stride(int fd)
 	static const uint32_t bad[] = {
 		0, 1, 7, 12, 4097, 4104, 8192, 0x80000000, 0xfffffff8, 0xffffffff,
 	};
-	/* shorter than a range: what is missing is zero, so the range is empty */
+	/* shorter than a range ever was: the size is zero, so the range is empty */
 	static const uint32_t shorter[] = { 8, 16 };
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
 	struct drm_zcgem_memfd_range *ranges = calloc(1, 2 * 8192);
@@ -1350,6 +1350,9 @@ static void test_bad_stride(int fd)
 	for (i = 0; i < ARRAY_SIZE(shorter); i++)
 		expect_wrap(fd, wrap_arg(ranges, shorter[i], 1), EINVAL);
 
+	/* as long as a range was in the first version */
+	expect_wrap(fd, wrap_arg(ranges, 24, 1), 0);
+
 	expect_wrap(fd, wrap_arg(ranges, sizeof(*ranges), 0), EINVAL);
 	expect_wrap(fd, wrap_arg(NULL, sizeof(*ranges), 0), EINVAL);
 	expect_wrap(fd, wrap_arg(ranges, sizeof(*ranges), 1), 0);
@@ -1359,8 +1362,8 @@ static void test_bad_stride(int fd)
 
 static void test_longer_elements(int fd)
 {
-	static const uint32_t strides[] = { 32, 40, 256, 4088, 4096 };
 	const uint32_t known = sizeof(struct drm_zcgem_memfd_range);
+	const uint32_t strides[] = { known + 8, known + 16, 256, 4088, 4096 };
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
 	char *list = calloc(3, 4096);
 	unsigned int i, n;

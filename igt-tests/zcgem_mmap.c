@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_kmod.h"
 #include "igt_zcgem.h"
 
 /**
@@ -34,6 +35,9 @@
  *
  * SUBTEST: private-refused
  * Description: A private mapping is refused, on the node and on the dma-buf.
+ *
+ * SUBTEST: readonly-node
+ * Description: A descriptor of the node that may only read maps only for reading.
  *
  * SUBTEST: bounds
  * Description: A mapping begins at the object's start and ends within it.
@@ -148,6 +152,36 @@ static void test_private_refused(int fd)
 		}
 		close(dmabuf);
 	}
+	close(memfd);
+}
+
+static void test_readonly_node(int fd)
+{
+	const uint64_t size = PAGES(4);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), node;
+	uint32_t handle;
+	char path[64];
+	char *map;
+
+	igt_assert_eq(pwrite(memfd, "read", 4, 0), 4);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	node = open(path, O_RDONLY | O_CLOEXEC);
+	igt_assert_fd(node);
+	handle = zcgem_wrap_memfd(node, memfd, 0, size, 0);
+
+	errno = 0;
+	igt_assert(!__zcgem_mmap(node, handle, size, PROT_RW));
+	igt_assert_eq(errno, EACCES);
+	expect_private_refused(node, size, zcgem_mmap_offset(node, handle),
+			       PROT_READ);
+
+	map = zcgem_mmap(node, handle, size, PROT_READ);
+	igt_assert(!memcmp(map, "read", 4));
+	igt_assert_eq(mprotect(map, size, PROT_RW), -1);
+	igt_assert_eq(errno, EACCES);
+	igt_assert(zcgem_access_faults(map, true));
+	munmap(map, size);
+	close(node);
 	close(memfd);
 }
 
@@ -511,8 +545,8 @@ static unsigned int make_targets(int fd, struct target *targets)
 
 #define MAX_TARGETS 4
 
-static void for_each_target(int fd, void (*try)(struct target *target, void *data),
-			    void *data)
+static void with_each_target(int fd, void (*try)(struct target *target, void *data),
+			     void *data)
 {
 	struct target targets[MAX_TARGETS];
 	unsigned int count = make_targets(fd, targets), i;
@@ -559,7 +593,7 @@ static void try_vmsplice(struct target *target, void *data)
 
 static void test_gup_process_vm(int fd)
 {
-	for_each_target(fd, try_process_vm, NULL);
+	with_each_target(fd, try_process_vm, NULL);
 }
 
 static void test_gup_vmsplice(int fd)
@@ -567,7 +601,7 @@ static void test_gup_vmsplice(int fd)
 	int pipe_ends[2];
 
 	igt_assert_eq(pipe(pipe_ends), 0);
-	for_each_target(fd, try_vmsplice, pipe_ends);
+	with_each_target(fd, try_vmsplice, pipe_ends);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
 }
@@ -602,7 +636,7 @@ static void test_gup_io_uring(int fd)
 {
 	int ring = make_ring();
 
-	for_each_target(fd, try_io_uring, &ring);
+	with_each_target(fd, try_io_uring, &ring);
 	close(ring);
 }
 
@@ -618,6 +652,7 @@ static void open_disk(struct disk *disk)
 {
 	char path[32];
 
+	igt_kmod_load("loop", NULL);
 	disk->control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	igt_require_f(disk->control >= 0, "no loop devices: %m\n");
 	disk->number = ioctl(disk->control, LOOP_CTL_GET_FREE);
@@ -656,7 +691,7 @@ static void test_gup_direct_io(int fd)
 	struct disk disk;
 
 	open_disk(&disk);
-	for_each_target(fd, try_direct_io, &disk);
+	with_each_target(fd, try_direct_io, &disk);
 	close_disk(&disk);
 }
 
@@ -673,7 +708,7 @@ static void try_futex(struct target *target, void *data)
 
 static void test_gup_futex(int fd)
 {
-	for_each_target(fd, try_futex, NULL);
+	with_each_target(fd, try_futex, NULL);
 }
 
 static void test_gup_own_memory(int fd)
@@ -780,7 +815,7 @@ static void test_fault_pmd(int fd)
 	/* a part of a huge entry goes: what is left must come back right */
 	igt_assert_eq(munmap(map + ZCGEM_HUGE + PAGES(7), PAGES(1)), 0);
 	igt_assert_eq_u64(zcgem_first_difference(map, ZCGEM_HUGE + PAGES(7), 1),
-		      ZCGEM_HUGE + PAGES(7));
+			  ZCGEM_HUGE + PAGES(7));
 	igt_assert(zcgem_access_faults(map + ZCGEM_HUGE + PAGES(7), false));
 	zcgem_info(fd, handle, &info);
 	igt_assert_lte_u64(1, info.faults_pte);
@@ -971,6 +1006,10 @@ int igt_main()
 	igt_describe("A private mapping is refused, on the node and on the dma-buf");
 	igt_subtest("private-refused")
 		zcgem_run_counted(fd, test_private_refused);
+
+	igt_describe("A descriptor of the node that may only read maps only for reading");
+	igt_subtest("readonly-node")
+		zcgem_run_counted(fd, test_readonly_node);
 
 	igt_describe("A mapping begins at the object's start and ends within it");
 	igt_subtest("bounds")
