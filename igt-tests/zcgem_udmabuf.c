@@ -1,0 +1,1075 @@
+// SPDX-License-Identifier: MIT
+/*
+ * udmabuf's ioctls on zcgem's nodes: that a program written for /dev/udmabuf cannot tell
+ * the difference, but for what it can only gain.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+
+/**
+ * TEST: zcgem udmabuf
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check the ioctls of /dev/udmabuf.
+ *
+ * SUBTEST: numbers
+ * Description: Ioctl numbers and structures are udmabuf's.
+ *
+ * SUBTEST: create
+ * Description: One range: the dma-buf is the memfd's memory.
+ *
+ * SUBTEST: create-list
+ * Description: Ranges of several memfds in list order.
+ *
+ * SUBTEST: overlapping
+ * Description: Ranges that overlap share their memory, as do dma-bufs.
+ *
+ * SUBTEST: many-items
+ * Description: 1025 scattered pages, one item more than udmabuf takes.
+ *
+ * SUBTEST: most-items
+ * Description: The largest list is one dma-buf, page for page.
+ *
+ * SUBTEST: large
+ * Description: More than the 64 MiB that udmabuf takes.
+ *
+ * SUBTEST: hugetlb
+ * Description: Scattered 4 KiB pages of huge ones, and the whole.
+ *
+ * SUBTEST: node-readonly
+ * Description: A node opened for reading gives a writable dma-buf.
+ *
+ * SUBTEST: card-node
+ * Description: The card node answers as the render node does.
+ *
+ * SUBTEST: memfd-readonly
+ * Description: A memfd opened for reading gives a dma-buf that can only be read.
+ *
+ * SUBTEST: cloexec
+ * Description: The dma-buf is closed on exec if and only if asked for.
+ *
+ * SUBTEST: ignored
+ * Description: Unknown flags and padding are ignored.
+ *
+ * SUBTEST: dma-buf
+ * Description: Size, CPU access and fences of the dma-buf.
+ *
+ * SUBTEST: outlives-node
+ * Description: The dma-buf needs neither node nor memfd.
+ *
+ * SUBTEST: no-handle
+ * Description: The node's client gets no handle and can import the dma-buf.
+ *
+ * SUBTEST: caller32
+ * Description: A 32-bit program's calls.
+ *
+ * SUBTEST: same-answers
+ * Description: /dev/udmabuf itself answers alike.
+ *
+ * SUBTEST: memlock-limit
+ * Description: A user gets as much as RLIMIT_MEMLOCK allows.
+ *
+ * SUBTEST: bad-alignment
+ * Description: Offsets and sizes that are not whole pages are refused.
+ *
+ * SUBTEST: bad-range
+ * Description: Empty ranges and ranges past the end are refused.
+ *
+ * SUBTEST: bad-count
+ * Description: No item, or more than the largest list, is refused.
+ *
+ * SUBTEST: bad-descriptor
+ * Description: What is no memfd is refused.
+ *
+ * SUBTEST: bad-seals
+ * Description: A memfd that may shrink, or that may not be written, is refused.
+ *
+ * SUBTEST: bad-access
+ * Description: A memfd that cannot be read is refused.
+ *
+ * SUBTEST: bad-pointer
+ * Description: An argument that cannot be read gives EFAULT.
+ *
+ * SUBTEST: bad-last-item
+ * Description: A list that is good but for its last item leaves nothing behind.
+ *
+ * SUBTEST: bad-ioctl
+ * Description: Other ioctls of udmabuf's type are refused.
+ *
+ * SUBTEST: full-table
+ * Description: No dma-buf is left when there is no descriptor for it.
+ */
+
+IGT_TEST_DESCRIPTION("Check the ioctls of /dev/udmabuf");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define PROT_RW		(PROT_READ | PROT_WRITE)
+#define UDMABUF		"/dev/udmabuf"
+#define CALLER32	"udmabuf_caller32"
+
+static struct udmabuf_create_list *new_list(uint32_t count)
+{
+	struct udmabuf_create_list *list;
+
+	list = calloc(1, sizeof(*list) + count * sizeof(list->list[0]));
+
+	igt_assert(list);
+	list->count = count;
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	return list;
+}
+
+static void set_item(struct udmabuf_create_list *list, uint32_t i, int memfd, uint64_t page,
+		     uint64_t pages)
+{
+	list->list[i].memfd = memfd;
+	list->list[i].offset = PAGES(page);
+	list->list[i].size = PAGES(pages);
+}
+
+/* The dma-buf, or -errno. */
+static int call(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	ret = ret < 0 ? -errno : ret;
+	errno = 0;
+	return ret;
+}
+
+static int create_list(int fd, struct udmabuf_create_list *list)
+{
+	return call(fd, UDMABUF_CREATE_LIST, list);
+}
+
+static int create(int fd, int memfd, uint64_t offset, uint64_t size, uint32_t flags)
+{
+	struct udmabuf_create arg = {
+		.memfd = memfd,
+		.flags = flags,
+		.offset = offset,
+		.size = size,
+	};
+
+	return call(fd, UDMABUF_CREATE, &arg);
+}
+
+static int must_create(int fd, int memfd, uint64_t page, uint64_t pages)
+{
+	int dmabuf = create(fd, memfd, PAGES(page), PAGES(pages), UDMABUF_FLAGS_CLOEXEC);
+
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE: %s\n", strerror(-dmabuf));
+	return dmabuf;
+}
+
+static int must_create_list(int fd, struct udmabuf_create_list *list)
+{
+	int dmabuf = create_list(fd, list);
+
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST: %s\n", strerror(-dmabuf));
+	return dmabuf;
+}
+
+static char *map_dmabuf(int dmabuf, uint64_t size, int prot)
+{
+	void *map = mmap(NULL, size, prot, MAP_SHARED, dmabuf, 0);
+
+	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
+	return map;
+}
+
+/* Another description of the memfd, with an access mode of its own. */
+static int reopen(int memfd, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	fd = open(path, flags | O_CLOEXEC);
+	igt_assert_f(fd >= 0, "%s: %m\n", path);
+	return fd;
+}
+
+/* What stands at the end of a page tells it from the others. */
+static volatile uint64_t *word(void *map, uint64_t page)
+{
+	return (volatile uint64_t *)((char *)map + PAGES(page + 1)) - 1;
+}
+
+/* Every page of the list must be the memory of its page in the memfds' mappings. */
+static void check_list(int dmabuf, const struct udmabuf_create_list *list, void *const *files,
+		       const int *memfds)
+{
+	uint64_t total = 0, page = 0;
+	uint32_t i, f;
+	char *map;
+
+	for (i = 0; i < list->count; i++)
+		total += list->list[i].size;
+	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_END), total);
+	map = map_dmabuf(dmabuf, total, PROT_RW);
+
+	for (i = 0; i < list->count; i++) {
+		uint64_t first = list->list[i].offset / ZCGEM_PAGE, n;
+
+		for (f = 0; memfds[f] != (int)list->list[i].memfd; f++)
+			;
+		for (n = 0; n < list->list[i].size / ZCGEM_PAGE; n++, page++) {
+			*word(files[f], first + n) = 2 * page + 1;
+			igt_assert_eq_u64(*word(map, page), 2 * page + 1);
+			*word(map, page) = 2 * page + 2;
+			igt_assert_eq_u64(*word(files[f], first + n), 2 * page + 2);
+		}
+	}
+	munmap(map, total);
+}
+
+static void test_numbers(int fd)
+{
+	(void)fd;
+	igt_assert_eq_u64(UDMABUF_CREATE, 0x40187542);
+	igt_assert_eq_u64(UDMABUF_CREATE_LIST, 0x40087543);
+	igt_assert_eq_u64(UDMABUF_FLAGS_CLOEXEC, 1);
+	igt_assert_eq_u64(sizeof(struct udmabuf_create), 24);
+	igt_assert_eq_u64(offsetof(struct udmabuf_create, offset), 8);
+	igt_assert_eq_u64(offsetof(struct udmabuf_create, size), 16);
+	igt_assert_eq_u64(sizeof(struct udmabuf_create_item), 24);
+	igt_assert_eq_u64(offsetof(struct udmabuf_create_item, offset), 8);
+	igt_assert_eq_u64(offsetof(struct udmabuf_create_item, size), 16);
+	igt_assert_eq_u64(sizeof(struct udmabuf_create_list), 8);
+}
+
+static void test_create(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(32), F_SEAL_SHRINK);
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(32));
+	int dmabuf = must_create(fd, memfd, 7, 23);
+	char *map = map_dmabuf(dmabuf, PAGES(23), PROT_RW);
+
+	zcgem_fill(file, PAGES(32), 1);
+	igt_assert(!memcmp(map, (char *)file + PAGES(7), PAGES(23)));
+	zcgem_fill(map, PAGES(23), 2);
+	zcgem_check((char *)file + PAGES(7), PAGES(23), 2);
+
+	munmap(map, PAGES(23));
+	munmap(file, PAGES(32));
+	close(dmabuf);
+	close(memfd);
+}
+
+static void test_create_list(int fd)
+{
+	struct udmabuf_create_list *list = new_list(30);
+	int memfds[3], dmabuf;
+	void *files[3];
+	uint32_t i;
+
+	for (i = 0; i < 3; i++) {
+		memfds[i] = zcgem_memfd(PAGES(64), F_SEAL_SHRINK);
+		files[i] = zcgem_map_memfd(memfds[i], 0, PAGES(64));
+	}
+	for (i = 0; i < 30; i++)
+		set_item(list, i, memfds[i % 3], 60 - 2 * i, 1 + i % 4);
+	dmabuf = must_create_list(fd, list);
+	check_list(dmabuf, list, files, memfds);
+
+	close(dmabuf);
+	for (i = 0; i < 3; i++) {
+		munmap(files[i], PAGES(64));
+		close(memfds[i]);
+	}
+	free(list);
+}
+
+static void test_overlapping(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(16), F_SEAL_SHRINK), dmabuf, second;
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(16));
+	struct udmabuf_create_list *list = new_list(4);
+	volatile char *map, *other;
+
+	set_item(list, 0, memfd, 0, 8);
+	set_item(list, 1, memfd, 4, 8);
+	set_item(list, 2, memfd, 0, 1);
+	set_item(list, 3, memfd, 0, 1);
+	dmabuf = must_create_list(fd, list);
+	check_list(dmabuf, list, &file, &memfd);
+	map = map_dmabuf(dmabuf, PAGES(18), PROT_RW);
+	map[0] = 1;
+	igt_assert_eq(map[PAGES(16)], 1);
+	map[PAGES(17)] = 2;
+	igt_assert_eq(map[0], 2);
+	map[PAGES(4)] = 3;
+	igt_assert_eq(map[PAGES(8)], 3);
+
+	second = must_create(fd, memfd, 4, 1);
+	other = map_dmabuf(second, PAGES(1), PROT_RW);
+	igt_assert_eq(other[0], 3);
+	other[0] = 4;
+	igt_assert_eq(map[PAGES(4)], 4);
+	igt_assert_eq(map[PAGES(8)], 4);
+
+	munmap((void *)other, PAGES(1));
+	munmap((void *)map, PAGES(18));
+	munmap(file, PAGES(16));
+	close(second);
+	close(dmabuf);
+	close(memfd);
+	free(list);
+}
+
+/* Single pages from the end to the start, so that no two items are one range. */
+static void many_items(int fd, uint32_t count)
+{
+	int memfd = zcgem_memfd(PAGES(count), F_SEAL_SHRINK), dmabuf;
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(count));
+	struct udmabuf_create_list *list = new_list(count);
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		set_item(list, i, memfd, count - 1 - i, 1);
+	dmabuf = must_create_list(fd, list);
+	check_list(dmabuf, list, &file, &memfd);
+
+	close(dmabuf);
+	munmap(file, PAGES(count));
+	close(memfd);
+	free(list);
+}
+
+static void test_many_items(int fd)
+{
+	many_items(fd, 1025);
+}
+
+static void test_most_items(int fd)
+{
+	uint64_t most = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+
+	igt_assert_lte_u64(8192, most);
+	many_items(fd, most);
+}
+
+static void test_large(int fd)
+{
+	const uint64_t pages = (96ull << 20) / ZCGEM_PAGE;
+	int memfd = zcgem_memfd(PAGES(pages), F_SEAL_SHRINK);
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(pages));
+	int dmabuf = must_create(fd, memfd, 0, pages);
+	char *map = map_dmabuf(dmabuf, PAGES(pages), PROT_RW);
+	uint64_t page;
+
+	for (page = 0; page < pages; page += 61) {
+		*word(map, page) = page;
+		igt_assert_eq_u64(*word(file, page), page);
+	}
+
+	munmap(map, PAGES(pages));
+	munmap(file, PAGES(pages));
+	close(dmabuf);
+	close(memfd);
+}
+
+static void test_hugetlb(int fd)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE, pages = size / ZCGEM_PAGE;
+	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK), dmabuf;
+	void *file = zcgem_map_memfd(memfd, 0, size);
+	struct udmabuf_create_list *list = new_list(pages / 8);
+	uint32_t i;
+
+	for (i = 0; i < pages / 8; i++)
+		set_item(list, i, memfd, (i * 37 * 8 + i % 8) % pages, 1);
+	dmabuf = must_create_list(fd, list);
+	check_list(dmabuf, list, &file, &memfd);
+	close(dmabuf);
+
+	list->count = 1;
+	set_item(list, 0, memfd, 0, pages);
+	dmabuf = must_create_list(fd, list);
+	check_list(dmabuf, list, &file, &memfd);
+	close(dmabuf);
+
+	munmap(file, size);
+	close(memfd);
+	free(list);
+}
+
+static void check_writable(int fd, int memfd)
+{
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(2));
+	int dmabuf = must_create(fd, memfd, 0, 2);
+	char *map = map_dmabuf(dmabuf, PAGES(2), PROT_RW);
+
+	igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, O_RDWR);
+	zcgem_fill(map, PAGES(2), 3);
+	zcgem_check(file, PAGES(2), 3);
+	munmap(map, PAGES(2));
+	munmap(file, PAGES(2));
+	close(dmabuf);
+}
+
+static void test_node_readonly(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(2), F_SEAL_SHRINK);
+	int node = reopen(fd, O_RDONLY);
+
+	check_writable(node, memfd);
+	close(node);
+	close(memfd);
+}
+
+static void test_card_node(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(2), F_SEAL_SHRINK);
+	int card = zcgem_open_card();
+
+	(void)fd;
+	check_writable(card, memfd);
+	close(card);
+	close(memfd);
+}
+
+static void check_readonly(int dmabuf, const void *file)
+{
+	char *map = map_dmabuf(dmabuf, PAGES(2), PROT_READ);
+
+	igt_assert(!memcmp(map, file, PAGES(2)));
+	igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, O_RDONLY);
+	igt_assert_eq(mprotect(map, PAGES(2), PROT_RW), -1);
+	igt_assert_eq(errno, EACCES);
+	igt_assert(mmap(NULL, PAGES(2), PROT_RW, MAP_SHARED, dmabuf, 0) == MAP_FAILED);
+	igt_assert_eq(errno, EACCES);
+	errno = 0;
+	munmap(map, PAGES(2));
+	close(dmabuf);
+}
+
+static void test_memfd_readonly(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(2), F_SEAL_SHRINK), reader = reopen(memfd, O_RDONLY);
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(2));
+	struct udmabuf_create_list *list = new_list(2);
+	int i;
+
+	zcgem_fill(file, PAGES(2), 4);
+	check_readonly(must_create(fd, reader, 0, 2), file);
+
+	/* one such item, wherever it stands, makes it so for the whole */
+	for (i = 0; i < 2; i++) {
+		set_item(list, i, reader, i, 1);
+		set_item(list, !i, memfd, !i, 1);
+		check_readonly(must_create_list(fd, list), file);
+	}
+
+	munmap(file, PAGES(2));
+	close(reader);
+	close(memfd);
+	free(list);
+}
+
+static void test_cloexec(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK), i;
+	struct udmabuf_create_list *list = new_list(1);
+
+	set_item(list, 0, memfd, 0, 1);
+	for (i = 0; i < 2; i++) {
+		int want = i ? FD_CLOEXEC : 0;
+		int dmabuf = create(fd, memfd, 0, PAGES(1), i ? UDMABUF_FLAGS_CLOEXEC : 0);
+
+		igt_assert_fd(dmabuf);
+		igt_assert_eq(fcntl(dmabuf, F_GETFD), want);
+		close(dmabuf);
+
+		list->flags = i ? UDMABUF_FLAGS_CLOEXEC : 0;
+		dmabuf = must_create_list(fd, list);
+		igt_assert_eq(fcntl(dmabuf, F_GETFD), want);
+		close(dmabuf);
+	}
+	close(memfd);
+	free(list);
+}
+
+static void test_ignored(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK);
+	struct udmabuf_create_list *list = new_list(1);
+	int dmabuf;
+
+	dmabuf = create(fd, memfd, 0, PAGES(1), ~0u);
+	igt_assert_fd(dmabuf);
+	igt_assert_eq(fcntl(dmabuf, F_GETFD), FD_CLOEXEC);
+	close(dmabuf);
+	dmabuf = create(fd, memfd, 0, PAGES(1), ~UDMABUF_FLAGS_CLOEXEC);
+	igt_assert_fd(dmabuf);
+	igt_assert_eq(fcntl(dmabuf, F_GETFD), 0);
+	close(dmabuf);
+
+	set_item(list, 0, memfd, 0, 1);
+	list->flags = ~0u;
+	list->list[0].__pad = ~0u;
+	close(must_create_list(fd, list));
+	close(memfd);
+	free(list);
+}
+
+static void test_dma_buf(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(3), F_SEAL_SHRINK);
+	struct dma_buf_export_sync_file fence = { .flags = DMA_BUF_SYNC_RW };
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
+	int dmabuf = must_create(fd, memfd, 0, 3);
+
+	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_END), PAGES(3));
+	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_SET), 0);
+	igt_assert_eq(call(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW;
+	igt_assert_eq(call(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+	igt_assert_eq(call(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &fence), 0);
+	close(fence.fd);
+	igt_assert(mmap(NULL, PAGES(3), PROT_RW, MAP_PRIVATE, dmabuf, 0) == MAP_FAILED);
+	igt_assert(mmap(NULL, PAGES(4), PROT_RW, MAP_SHARED, dmabuf, 0) == MAP_FAILED);
+	errno = 0;
+
+	close(dmabuf);
+	close(memfd);
+}
+
+static void test_outlives_node(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), node = drm_reopen_driver(fd);
+	void *file = zcgem_map_memfd(memfd, 0, PAGES(4));
+	int dmabuf = must_create(node, memfd, 0, 4);
+	char *map;
+
+	close(memfd);
+	close(node);
+	map = map_dmabuf(dmabuf, PAGES(4), PROT_RW);
+	close(dmabuf);
+	zcgem_fill(map, PAGES(4), 5);
+	zcgem_check(file, PAGES(4), 5);
+	munmap(map, PAGES(4));
+	munmap(file, PAGES(4));
+}
+
+static void test_no_handle(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	int dmabuf = must_create(fd, memfd, 0, 4);
+	struct drm_zcgem_gem_info info;
+	uint32_t handle;
+
+	/* a client that has no object yet would get handle 1 */
+	igt_assert_eq(__zcgem_info(fd, 1, &info), -ENOENT);
+	igt_assert_eq(__zcgem_import(fd, dmabuf, &handle), 0);
+	zcgem_info(fd, handle, &info);
+	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_MEMFD);
+	igt_assert_eq_u64(info.size, PAGES(4));
+	igt_assert_eq_u64(info.attachments, 0);
+	gem_close(fd, handle);
+	close(dmabuf);
+	close(memfd);
+}
+
+/* The helper stands beside the test. */
+static void run_caller32(int fd, int memfd)
+{
+	char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof(CALLER32) - 1);
+	char *slash;
+
+	if (len < 0)
+		_exit(100);
+	path[len] = 0;
+	slash = strrchr(path, '/');
+	memcpy(slash + 1, CALLER32, sizeof(CALLER32));
+
+	/* out of the way of the numbers that the helper wants */
+	fd = fcntl(fd, F_DUPFD, 10);
+	memfd = fcntl(memfd, F_DUPFD, 10);
+	if (dup2(fd, 3) < 0 || dup2(memfd, 4) < 0)
+		_exit(101);
+	close(fd);
+	close(memfd);
+	execl(path, CALLER32, NULL);
+	_exit(errno == ENOENT ? 102 : errno == ENOEXEC ? 103 : 104);
+}
+
+static void test_caller32(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(2), F_SEAL_SHRINK), status;
+	char *file = zcgem_map_memfd(memfd, 0, PAGES(2));
+	pid_t child;
+
+	child = fork();
+	igt_assert(child >= 0);
+	if (!child)
+		run_caller32(fd, memfd);
+	igt_assert_eq(waitpid(child, &status, 0), child);
+	igt_assert_f(WIFEXITED(status), "the 32-bit program died: %#x\n", status);
+	igt_require_f(WEXITSTATUS(status) != 102, "not built: the compiler makes no 32-bit code\n");
+	igt_require_f(WEXITSTATUS(status) != 103, "the kernel runs no 32-bit programs\n");
+	igt_assert_eq(WEXITSTATUS(status), 0);
+	igt_assert(!memcmp(file, "ac", 3));
+	igt_assert(!memcmp(file + PAGES(1), "b", 2));
+	munmap(file, PAGES(2));
+	close(memfd);
+}
+
+/* What is asked of both drivers; answers are errnos, 0 for a dma-buf. */
+struct question {
+	const char *text;
+	int memfd;
+	uint64_t offset, size;
+	uint32_t flags;
+};
+
+static int answer_one(int fd, const struct question *q)
+{
+	int ret = create(fd, q->memfd, q->offset, q->size, q->flags);
+
+	if (ret >= 0)
+		close(ret);
+	return ret < 0 ? ret : 0;
+}
+
+static int answer_list(int fd, const struct question *q, int good)
+{
+	struct udmabuf_create_list *list = new_list(2);
+	int ret;
+
+	list->flags = q->flags;
+	set_item(list, 0, good, 0, 1);
+	list->list[1].memfd = q->memfd;
+	list->list[1].offset = q->offset;
+	list->list[1].size = q->size;
+	ret = create_list(fd, list);
+	free(list);
+	if (ret >= 0)
+		close(ret);
+	return ret < 0 ? ret : 0;
+}
+
+static void test_same_answers(int fd)
+{
+	int udmabuf = open(UDMABUF, O_RDWR | O_CLOEXEC);
+	int good = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	int unsealed = zcgem_memfd(PAGES(4), 0);
+	int sealed = zcgem_memfd(PAGES(4), F_SEAL_SHRINK | F_SEAL_WRITE);
+	int grown = zcgem_memfd(PAGES(4), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	int event = eventfd(0, EFD_CLOEXEC), dir = open("/", O_RDONLY | O_CLOEXEC);
+	int tmp = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int path = open("/dev/null", O_PATH | O_CLOEXEC);
+	const struct question questions[] = {
+		{ "whole", good, 0, PAGES(4), 0 },
+		{ "part", good, PAGES(1), PAGES(2), 1 },
+		{ "unknown flags", good, 0, PAGES(4), ~0u },
+		{ "other seals", grown, 0, PAGES(4), 0 },
+		{ "unaligned offset", good, 512, PAGES(1), 0 },
+		{ "unaligned size", good, 0, PAGES(1) + 1, 0 },
+		{ "no size", good, 0, 0, 0 },
+		{ "past the end", good, PAGES(3), PAGES(2), 0 },
+		{ "all past the end", good, PAGES(9), PAGES(1), 0 },
+		{ "wraps around", good, -PAGES(1), PAGES(2), 0 },
+		{ "unaligned, far out", good, UINT64_MAX, PAGES(1), 0 },
+		{ "no seal", unsealed, 0, PAGES(1), 0 },
+		{ "write seal", sealed, 0, PAGES(1), 0 },
+		{ "no descriptor", -1, 0, PAGES(1), 0 },
+		{ "closed descriptor", 1000, 0, PAGES(1), 0 },
+		{ "eventfd", event, 0, PAGES(1), 0 },
+		{ "directory", dir, 0, PAGES(1), 0 },
+		{ "tmpfs file", tmp, 0, PAGES(1), 0 },
+		{ "O_PATH", path, 0, PAGES(1), 0 },
+		{ "the node itself", fd, 0, PAGES(1), 0 },
+		{ "the node, unaligned", fd, 1, 1, 0 },
+	};
+	struct udmabuf_create_list *list = new_list(1);
+	void *hole = mmap(NULL, PAGES(2), PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int differ = 0;
+	unsigned int i;
+
+	igt_require_f(udmabuf >= 0, UDMABUF ": %m\n");
+	igt_assert_fd(tmp);
+	igt_assert_eq(ftruncate(tmp, PAGES(1)), 0);
+	for (i = 0; i < ARRAY_SIZE(questions); i++) {
+		const struct question *q = &questions[i];
+		int theirs = answer_one(udmabuf, q), ours = answer_one(fd, q);
+		int their_list = answer_list(udmabuf, q, good);
+		int our_list = answer_list(fd, q, good);
+
+		igt_debug("%s: %d %d, list %d %d\n", q->text, theirs, ours, their_list, our_list);
+		if (theirs != ours || their_list != our_list) {
+			differ++;
+			igt_warn("%s: udmabuf says %d, zcgem %d; in a list %d, %d\n",
+				 q->text, theirs, ours, their_list, our_list);
+		}
+	}
+
+	/* arguments that cannot be read, lists that are empty or far too long */
+	igt_assert(hole != MAP_FAILED);
+	munmap((char *)hole + PAGES(1), PAGES(1));
+	memcpy((char *)hole + PAGES(1) - sizeof(*list), list, sizeof(*list));
+	for (i = 0; i < 5; i++) {
+		void *arg = i == 0 ? NULL : i == 1 ? (char *)hole + PAGES(1) - 4 :
+			    i == 2 ? (char *)hole + PAGES(1) - sizeof(*list) : (void *)list;
+		int theirs, ours;
+
+		list->count = i == 3 ? 0 : UINT32_MAX;
+		theirs = call(udmabuf, UDMABUF_CREATE_LIST, arg);
+		ours = call(fd, UDMABUF_CREATE_LIST, arg);
+		if (theirs != ours) {
+			differ++;
+			igt_warn("argument %u: udmabuf says %d, zcgem %d\n", i, theirs, ours);
+		}
+	}
+	igt_assert_eq(differ, 0);
+
+	munmap(hole, PAGES(1));
+	free(list);
+	for (i = 0; i < ARRAY_SIZE(questions); i++) {
+		int own = questions[i].memfd;
+
+		if (own != fd && own != 1000 && own >= 0 && fcntl(own, F_GETFD) >= 0)
+			close(own);
+	}
+	errno = 0;
+	close(udmabuf);
+}
+
+static void test_memlock_limit(int fd)
+{
+	const struct rlimit limit = { PAGES(64), PAGES(64) };
+	int memfd = zcgem_memfd(PAGES(128), F_SEAL_SHRINK);
+
+	igt_fork(child, 1) {
+		int first, second;
+
+		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+		/* a user that nobody else is, without CAP_IPC_LOCK */
+		igt_assert_eq(setresuid(65432, 65432, 65432), 0);
+		igt_assert_eq(create(fd, memfd, 0, PAGES(65), 0), -ENOMEM);
+		first = must_create(fd, memfd, 0, 40);
+		igt_assert_eq(create(fd, memfd, PAGES(40), PAGES(25), 0), -ENOMEM);
+		second = must_create(fd, memfd, 40, 24);
+		close(first);
+		close(second);
+	}
+	igt_waitchildren();
+	close(memfd);
+}
+
+static void check_refused(int fd, int memfd, uint64_t offset, uint64_t size, int err)
+{
+	int good = zcgem_memfd(PAGES(1), F_SEAL_SHRINK);
+	struct udmabuf_create_list *list = new_list(3);
+
+	igt_assert_eq(create(fd, memfd, offset, size, 0), err);
+	set_item(list, 0, good, 0, 1);
+	set_item(list, 2, good, 0, 1);
+	list->list[1].memfd = memfd;
+	list->list[1].offset = offset;
+	list->list[1].size = size;
+	igt_assert_eq(create_list(fd, list), err);
+	close(good);
+	free(list);
+}
+
+static void test_bad_alignment(int fd)
+{
+	static const uint64_t bad[] = { 1, 8, 512, 4095, 4097, PAGES(1) + 2048 };
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		check_refused(fd, memfd, bad[i], PAGES(1), -EINVAL);
+		check_refused(fd, memfd, 0, bad[i], -EINVAL);
+	}
+	close(memfd);
+}
+
+static void test_bad_range(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+
+	check_refused(fd, memfd, 0, 0, -EINVAL);
+	check_refused(fd, memfd, 0, PAGES(5), -EINVAL);
+	check_refused(fd, memfd, PAGES(4), PAGES(1), -EINVAL);
+	check_refused(fd, memfd, -PAGES(1), PAGES(1), -EINVAL);
+	check_refused(fd, memfd, -PAGES(1), PAGES(2), -EINVAL);
+	check_refused(fd, memfd, PAGES(1), -PAGES(1), -EINVAL);
+	check_refused(fd, memfd, 1ull << 62, PAGES(1), -EINVAL);
+	check_refused(fd, memfd, 0, 1ull << 63, -EINVAL);
+	close(memfd);
+}
+
+static void test_bad_count(int fd)
+{
+	uint32_t most = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES), i;
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK);
+	struct udmabuf_create_list *list = new_list(most + 1);
+
+	for (i = 0; i <= most; i++)
+		set_item(list, i, memfd, 0, 1);
+	igt_assert_eq(create_list(fd, list), -EINVAL);
+	list->count = 0;
+	igt_assert_eq(create_list(fd, list), -EINVAL);
+	list->count = UINT32_MAX;
+	igt_assert_eq(create_list(fd, list), -EINVAL);
+	close(memfd);
+	free(list);
+}
+
+static void test_bad_descriptor(int fd)
+{
+	int event = eventfd(0, EFD_CLOEXEC), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	check_refused(fd, -1, 0, PAGES(1), -EBADFD);
+	check_refused(fd, 1000, 0, PAGES(1), -EBADFD);
+	check_refused(fd, event, 0, PAGES(1), -EBADFD);
+	check_refused(fd, null, 0, PAGES(1), -EBADFD);
+	check_refused(fd, fd, 0, PAGES(1), -EBADFD);
+	close(event);
+	close(null);
+}
+
+static void test_bad_seals(int fd)
+{
+	static const unsigned int bad[] = {
+		0, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_SHRINK | F_SEAL_WRITE,
+		F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		int memfd = zcgem_memfd(PAGES(1), bad[i]);
+
+		check_refused(fd, memfd, 0, PAGES(1), -EINVAL);
+		close(memfd);
+	}
+}
+
+static void test_bad_access(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK), writer = reopen(memfd, O_WRONLY);
+
+	check_refused(fd, writer, 0, PAGES(1), -EACCES);
+	close(writer);
+	close(memfd);
+}
+
+static void test_bad_pointer(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(1), F_SEAL_SHRINK);
+	struct udmabuf_create_list *list;
+	char *map;
+
+	igt_assert_eq(call(fd, UDMABUF_CREATE, NULL), -EFAULT);
+	igt_assert_eq(call(fd, UDMABUF_CREATE_LIST, NULL), -EFAULT);
+
+	map = mmap(NULL, PAGES(2), PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(map != MAP_FAILED);
+	munmap(map + PAGES(1), PAGES(1));
+	igt_assert_eq(call(fd, UDMABUF_CREATE, map + PAGES(1) - 16), -EFAULT);
+	igt_assert_eq(call(fd, UDMABUF_CREATE_LIST, map + PAGES(1) - 4), -EFAULT);
+
+	/* the second of two items is not there */
+	list = (struct udmabuf_create_list *)(map + PAGES(1) - sizeof(*list) - sizeof(list->list[0]));
+	list->count = 2;
+	set_item(list, 0, memfd, 0, 1);
+	igt_assert_eq(create_list(fd, list), -EFAULT);
+	munmap(map, PAGES(1));
+	close(memfd);
+}
+
+static void test_bad_last_item(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(64), F_SEAL_SHRINK);
+	struct udmabuf_create_list *list = new_list(65);
+	uint32_t i;
+
+	for (i = 0; i < 64; i++)
+		set_item(list, i, memfd, 63 - i, 1);
+	set_item(list, 64, memfd, 64, 1);
+	igt_assert_eq(create_list(fd, list), -EINVAL);
+	list->list[64].memfd = -1;
+	igt_assert_eq(create_list(fd, list), -EBADFD);
+	close(memfd);
+	free(list);
+}
+
+static void test_bad_ioctl(int fd)
+{
+	char buf[64] = {};
+
+	igt_assert_eq(call(fd, _IOW('u', 0x41, struct udmabuf_create), buf), -ENOTTY);
+	igt_assert_eq(call(fd, _IOW('u', 0x44, struct udmabuf_create), buf), -ENOTTY);
+	igt_assert_eq(call(fd, _IOW('u', 0x42, uint64_t), buf), -ENOTTY);
+}
+
+static void test_full_table(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(16), F_SEAL_SHRINK), last = dup(memfd);
+	struct udmabuf_create_list *list = new_list(2);
+	struct rlimit old, none;
+
+	igt_assert_fd(last);
+	close(last);
+	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ last, old.rlim_max };
+	set_item(list, 0, memfd, 8, 8);
+	set_item(list, 1, memfd, 0, 8);
+
+	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	last = create(fd, memfd, 0, PAGES(16), 0);
+	none.rlim_cur = create_list(fd, list);
+	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	igt_assert_eq(last, -EMFILE);
+	igt_assert_eq((int)none.rlim_cur, -EMFILE);
+	close(memfd);
+	free(list);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("Ioctl numbers and structures are udmabuf's");
+	igt_subtest("numbers")
+		zcgem_run_counted(fd, test_numbers);
+
+	igt_describe("One range: the dma-buf is the memfd's memory");
+	igt_subtest("create")
+		zcgem_run_counted(fd, test_create);
+
+	igt_describe("Ranges of several memfds in list order");
+	igt_subtest("create-list")
+		zcgem_run_counted(fd, test_create_list);
+
+	igt_describe("Ranges that overlap share their memory, as do dma-bufs");
+	igt_subtest("overlapping")
+		zcgem_run_counted(fd, test_overlapping);
+
+	igt_describe("1025 scattered pages, one item more than udmabuf takes");
+	igt_subtest("many-items")
+		zcgem_run_counted(fd, test_many_items);
+
+	igt_describe("The largest list is one dma-buf, page for page");
+	igt_subtest("most-items")
+		zcgem_run_counted(fd, test_most_items);
+
+	igt_describe("More than the 64 MiB that udmabuf takes");
+	igt_subtest("large")
+		zcgem_run_counted(fd, test_large);
+
+	igt_describe("Scattered 4 KiB pages of huge ones, and the whole");
+	igt_subtest("hugetlb")
+		zcgem_run_counted(fd, test_hugetlb);
+
+	igt_describe("A node opened for reading gives a writable dma-buf");
+	igt_subtest("node-readonly")
+		zcgem_run_counted(fd, test_node_readonly);
+
+	igt_describe("The card node answers as the render node does");
+	igt_subtest("card-node")
+		zcgem_run_counted(fd, test_card_node);
+
+	igt_describe("A memfd opened for reading gives a dma-buf that can only be read");
+	igt_subtest("memfd-readonly")
+		zcgem_run_counted(fd, test_memfd_readonly);
+
+	igt_describe("The dma-buf is closed on exec if and only if asked for");
+	igt_subtest("cloexec")
+		zcgem_run_counted(fd, test_cloexec);
+
+	igt_describe("Unknown flags and padding are ignored");
+	igt_subtest("ignored")
+		zcgem_run_counted(fd, test_ignored);
+
+	igt_describe("Size, CPU access and fences of the dma-buf");
+	igt_subtest("dma-buf")
+		zcgem_run_counted(fd, test_dma_buf);
+
+	igt_describe("The dma-buf needs neither node nor memfd");
+	igt_subtest("outlives-node")
+		zcgem_run_counted(fd, test_outlives_node);
+
+	igt_describe("The node's client gets no handle and can import the dma-buf");
+	igt_subtest("no-handle")
+		zcgem_run_counted(fd, test_no_handle);
+
+	igt_describe("A 32-bit program's calls");
+	igt_subtest("caller32")
+		zcgem_run_counted(fd, test_caller32);
+
+	igt_describe("/dev/udmabuf itself answers alike");
+	igt_subtest("same-answers")
+		zcgem_run_counted(fd, test_same_answers);
+
+	igt_describe("A user gets as much as RLIMIT_MEMLOCK allows");
+	igt_subtest("memlock-limit")
+		zcgem_run_counted(fd, test_memlock_limit);
+
+	igt_describe("Offsets and sizes that are not whole pages are refused");
+	igt_subtest("bad-alignment")
+		zcgem_run_refused(fd, test_bad_alignment);
+
+	igt_describe("Empty ranges and ranges past the end are refused");
+	igt_subtest("bad-range")
+		zcgem_run_refused(fd, test_bad_range);
+
+	igt_describe("No item, or more than the largest list, is refused");
+	igt_subtest("bad-count")
+		zcgem_run_refused(fd, test_bad_count);
+
+	igt_describe("What is no memfd is refused");
+	igt_subtest("bad-descriptor")
+		zcgem_run_refused(fd, test_bad_descriptor);
+
+	igt_describe("A memfd that may shrink, or that may not be written, is refused");
+	igt_subtest("bad-seals")
+		zcgem_run_refused(fd, test_bad_seals);
+
+	igt_describe("A memfd that cannot be read is refused");
+	igt_subtest("bad-access")
+		zcgem_run_refused(fd, test_bad_access);
+
+	igt_describe("An argument that cannot be read gives EFAULT");
+	igt_subtest("bad-pointer")
+		zcgem_run_refused(fd, test_bad_pointer);
+
+	igt_describe("A list that is good but for its last item leaves nothing behind");
+	igt_subtest("bad-last-item")
+		zcgem_run_refused(fd, test_bad_last_item);
+
+	igt_describe("Other ioctls of udmabuf's type are refused");
+	igt_subtest("bad-ioctl")
+		zcgem_run_refused(fd, test_bad_ioctl);
+
+	igt_describe("No dma-buf is left when there is no descriptor for it");
+	igt_subtest("full-table")
+		zcgem_run_refused(fd, test_full_table);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
