@@ -5,13 +5,13 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_device.h>
 
 struct platform_device;
 struct shrinker;
-struct workqueue_struct;
 
 /**
  * struct zcgem_counters - What exists on a device now, for leak checks.
@@ -69,14 +69,17 @@ struct zcgem_device {
 	/** @lru_lock: Guards @lru and @lru_pages; a leaf lock. */
 	spinlock_t lru_lock;
 
-	/** @lru: Resident objects that reclaim can gain from, oldest use first. */
+	/** @lru: Resident objects that can be evicted, oldest use first. */
 	struct list_head lru;
 
-	/** @lru_pages: Pages of the objects in @lru. */
+	/** @lru_pages: Pages of those in @lru that reclaim can gain from. */
 	unsigned long lru_pages;
 
-	/** @shrinker: Takes their pins back. */
+	/** @shrinker: Takes their pins back when memory is short. */
 	struct shrinker *shrinker;
+
+	/** @idle_work: Takes them back when they have not been used for long. */
+	struct delayed_work idle_work;
 
 	/** @objects: All objects, oldest first, by &zcgem_object.link. */
 	struct list_head objects;

@@ -172,8 +172,11 @@ struct zcgem_object {
 	/** @link: In &zcgem_device.objects. */
 	struct list_head link;
 
-	/** @lru: In &zcgem_device.lru while resident and reclaimable. */
+	/** @lru: In &zcgem_device.lru while resident and evictable. */
 	struct list_head lru;
+
+	/** @last_use: When the pages were last asked for, jiffies. Under lru_lock. */
+	unsigned long last_use;
 
 	/** @creator: PID of the creating process in the initial namespace. */
 	pid_t creator;
