@@ -31,9 +31,10 @@ class Options:
     """What may differ between machines; equal options can share a boot."""
 
     def __init__(self, mem=None, smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
-                 icount=False):
+                 icount=False, clients=False):
         self.mem, self.smp, self.cpu, self.vga = mem, smp, cpu, vga
         self.append, self.qemu, self.modules, self.icount = append, qemu, modules, icount
+        self.clients = clients      # the tree with the client programs
 
     def key(self):
         return json.dumps(vars(self), sort_keys=True)
@@ -149,7 +150,8 @@ class Machine:
             words += ["bed_io=serial", "nokaslr"]
         else:
             cmd += ["-device", "virtio-serial-pci"]
-            for tag, path, access in (("root", rootfs.run_tree().get(), ",readonly=on"),
+            tree = rootfs.clients_tree() if o.clients else rootfs.run_tree()
+            for tag, path, access in (("root", tree.get(), ",readonly=on"),
                                       ("work", build.ROOT, ",readonly=on"),
                                       ("out", self.out, ""), ("share", self.share, "")):
                 if path:

@@ -25,6 +25,15 @@ USERSPACE = ["gcc", "libdrm-dev", "libpng-dev", "liburing-dev", "meson", "ninja-
 RUN = ["igt-gpu-tools", "igt-gpu-tools-tests", "busybox-static", "kmod", "util-linux", "strace",
        "procps", "libdrm2", "libpng16-16t64", "liburing2", "desktop-base"]
 
+# Programs that use /dev/udmabuf or DRM nodes, and what our own clients of them are built with: a
+# tree of its own, because it is several times as big.
+CLIENTS = ["busybox-static", "kmod", "util-linux", "strace", "procps", "libdrm2", "libpng16-16t64",
+           "gcc", "libc6-dev", "pkgconf", "libdrm-dev", "libvulkan-dev", "libegl-dev",
+           "libgles-dev", "libgbm-dev", "libwayland-dev", "libwayland-bin", "wayland-protocols",
+           "udev", "acl", "mesa-vulkan-drivers", "libegl-mesa0", "libgl1-mesa-dri", "weston",
+           "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
+           "gstreamer1.0-plugins-bad", "libcamera-tools", "qemu-system-x86"]
+
 # A wallpaper package's PNGs are the real pictures of the demo; everything else of the
 # documentation is dead weight.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
@@ -138,6 +147,10 @@ def build_tree(kernel):
 
 def run_tree():
     return Tree("run-forky", "forky", RUN)
+
+
+def clients_tree():
+    return Tree("clients-forky", "forky", CLIENTS)
 
 
 def in_tree(tree, command, binds=(), **kwargs):
