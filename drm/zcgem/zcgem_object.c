@@ -256,8 +256,8 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
  * zcgem_object_acquire() - Make an object resident.
  * @obj: the object, dma_resv held
  *
- * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if zcgem_object_prepare() must be called
- * without locks first; else what the backing says.
+ * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if
+ * zcgem_object_prepare() must be called without locks first; else what the backing says.
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {

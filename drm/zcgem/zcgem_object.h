@@ -21,7 +21,7 @@ struct zcgem_object;
  * Half of the DRM file's address space (DRM_FILE_PAGE_OFFSET_SIZE pages), in which
  * every object of a device must find a place.
  */
-#define ZCGEM_MAX_SIZE		(1ULL << 39)
+#define ZCGEM_MAX_SIZE		BIT_ULL(39)
 
 /** ZCGEM_BACKING_MAPPABLE - Objects can be mapped by the CPU. */
 #define ZCGEM_BACKING_MAPPABLE	BIT(0)

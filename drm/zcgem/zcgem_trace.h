@@ -29,17 +29,17 @@ DECLARE_EVENT_CLASS(zcgem_object,
 );
 
 DEFINE_EVENT(zcgem_object, zcgem_create,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_pin,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_unpin,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_evict,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_revoke,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 DEFINE_EVENT(zcgem_object, zcgem_invalidate,
-	TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
+	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 
 TRACE_EVENT(zcgem_fault,
 	TP_PROTO(struct zcgem_object *obj, unsigned long address, unsigned int order),

@@ -53,6 +53,7 @@ struct zcgem_watch {
 	struct list_head ranges;
 	struct work_struct look;
 	struct work_struct end;
+	/* Guards obj and the ranges' hit; a leaf lock, taken in MMU notifiers. */
 	spinlock_t lock;
 	/* The object while it lives, NULL before and after. Under lock. */
 	struct zcgem_object *obj;
