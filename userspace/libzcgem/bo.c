@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Objects: creation, wrapping, import, export, and the table of handles that
- * makes one struct zcgem_bo of each GEM handle.
+ * Objects: creation, import, export, and the table of handles that makes one
+ * struct zcgem_bo of each GEM handle.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ static void close_handle(struct zcgem_device *dev, uint32_t handle)
 	zcgem_ioctl(dev, DRM_IOCTL_GEM_CLOSE, &argument);
 }
 
-static struct zcgem_bo *bo_alloc(struct zcgem_device *dev)
+struct zcgem_bo *zcgem_bo_alloc(struct zcgem_device *dev)
 {
 	struct zcgem_bo *bo = calloc(1, sizeof(*bo));
 
@@ -31,7 +31,7 @@ static struct zcgem_bo *bo_alloc(struct zcgem_device *dev)
 	return bo;
 }
 
-static void bo_free(struct zcgem_bo *bo)
+void zcgem_bo_free(struct zcgem_bo *bo)
 {
 	pthread_mutex_destroy(&bo->map_lock);
 	zcgem_device_unref(bo->dev);
@@ -61,7 +61,7 @@ static struct zcgem_bo *table_get(struct zcgem_device *dev, uint32_t handle)
  * A handle that an ioctl has just made is nobody else's yet, so the ioctl, which
  * may take long, runs without the table lock.
  */
-static int publish_new(struct zcgem_bo *bo, uint32_t handle, uint64_t size, struct zcgem_bo **out)
+int zcgem_bo_publish(struct zcgem_bo *bo, uint32_t handle, uint64_t size, struct zcgem_bo **out)
 {
 	struct zcgem_device *dev = bo->dev;
 	int ret;
@@ -73,7 +73,7 @@ static int publish_new(struct zcgem_bo *bo, uint32_t handle, uint64_t size, stru
 	pthread_mutex_unlock(&dev->table_lock);
 
 	if (ret)
-		bo_free(bo);
+		zcgem_bo_free(bo);
 	else
 		*out = bo;
 	return ret;
@@ -92,7 +92,7 @@ drm_public int zcgem_bo_new(struct zcgem_device *dev, uint64_t size, uint32_t fl
 			    struct zcgem_bo **bo)
 {
 	struct drm_zcgem_gem_create argument = { .size = size, .flags = flags };
-	struct zcgem_bo *fresh = bo_alloc(dev);
+	struct zcgem_bo *fresh = zcgem_bo_alloc(dev);
 	int ret;
 
 	if (!fresh)
@@ -100,68 +100,10 @@ drm_public int zcgem_bo_new(struct zcgem_device *dev, uint64_t size, uint32_t fl
 
 	ret = zcgem_ioctl(dev, DRM_IOCTL_ZCGEM_GEM_CREATE, &argument);
 	if (ret) {
-		bo_free(fresh);
+		zcgem_bo_free(fresh);
 		return ret;
 	}
-	return publish_new(fresh, argument.handle, argument.size, bo);
-}
-
-/**
- * zcgem_bo_wrap_memfd_ranges() - Make an object of ranges of memfds.
- * @dev: the device.
- * @ranges: the ranges, in the order in which they make up the object.
- * @count: how many, 1 to the value of %DRM_ZCGEM_PARAM_MAX_RANGES.
- * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
- * @bo: where the new object is stored; it holds one reference.
- *
- * The memfds must have F_SEAL_SHRINK; their descriptors and the array may go
- * away after the call. The object is the memory of the memfds, not a copy.
- *
- * Return: 0, or one of the errors that &struct drm_zcgem_gem_wrap_memfd lists.
- */
-drm_public int zcgem_bo_wrap_memfd_ranges(struct zcgem_device *dev,
-					  const struct drm_zcgem_memfd_range *ranges,
-					  uint32_t count, uint32_t flags, struct zcgem_bo **bo)
-{
-	struct drm_zcgem_gem_wrap_memfd argument = {
-		.ranges = {
-			.stride = sizeof(*ranges),
-			.count = count,
-			.pointer = (uintptr_t)ranges,
-		},
-		.flags = flags,
-	};
-	struct zcgem_bo *fresh = bo_alloc(dev);
-	int ret;
-
-	if (!fresh)
-		return -ENOMEM;
-
-	ret = zcgem_ioctl(dev, DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &argument);
-	if (ret) {
-		bo_free(fresh);
-		return ret;
-	}
-	return publish_new(fresh, argument.handle, argument.size, bo);
-}
-
-/**
- * zcgem_bo_wrap_memfd() - Make an object of one range of a memfd.
- * @dev: the device.
- * @memfd: a memfd with F_SEAL_SHRINK; may be closed after the call.
- * @offset: where the range starts, bytes, a multiple of the page size.
- * @size: its length, bytes, a multiple of the page size, not zero.
- * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
- * @bo: where the new object is stored; it holds one reference.
- *
- * Return: as zcgem_bo_wrap_memfd_ranges().
- */
-drm_public int zcgem_bo_wrap_memfd(struct zcgem_device *dev, int memfd, uint64_t offset,
-				   uint64_t size, uint32_t flags, struct zcgem_bo **bo)
-{
-	struct drm_zcgem_memfd_range range = { .fd = memfd, .offset = offset, .size = size };
-
-	return zcgem_bo_wrap_memfd_ranges(dev, &range, 1, flags, bo);
+	return zcgem_bo_publish(fresh, argument.handle, argument.size, bo);
 }
 
 /*
@@ -186,7 +128,7 @@ static int finish_adoption(int ret, struct zcgem_bo *fresh, struct zcgem_bo *kno
 			   struct zcgem_bo **bo)
 {
 	if (ret || known)
-		bo_free(fresh);
+		zcgem_bo_free(fresh);
 	if (!ret)
 		*bo = known ? known : fresh;
 	return ret;
@@ -207,7 +149,7 @@ static int finish_adoption(int ret, struct zcgem_bo *fresh, struct zcgem_bo *kno
 drm_public int zcgem_bo_import(struct zcgem_device *dev, int dmabuf, struct zcgem_bo **bo)
 {
 	struct drm_prime_handle argument = { .fd = dmabuf };
-	struct zcgem_bo *fresh = bo_alloc(dev), *known = NULL;
+	struct zcgem_bo *fresh = zcgem_bo_alloc(dev), *known = NULL;
 	int ret;
 
 	if (!fresh)
@@ -239,7 +181,7 @@ drm_public int zcgem_bo_import(struct zcgem_device *dev, int dmabuf, struct zcge
 drm_public int zcgem_bo_from_handle(struct zcgem_device *dev, uint32_t handle,
 				    struct zcgem_bo **bo)
 {
-	struct zcgem_bo *fresh = bo_alloc(dev), *known = NULL;
+	struct zcgem_bo *fresh = zcgem_bo_alloc(dev), *known = NULL;
 	int ret;
 
 	if (!fresh)
@@ -302,7 +244,7 @@ drm_public void zcgem_bo_unref(struct zcgem_bo *bo)
 	pthread_mutex_unlock(&dev->table_lock);
 
 	zcgem_bo_drop_maps(bo);
-	bo_free(bo);
+	zcgem_bo_free(bo);
 }
 
 /**
@@ -365,7 +307,7 @@ drm_public int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *inf
  * keeps the memory alive by itself.
  *
  * Return: a descriptor; -EINVAL for an unknown flag; -EMFILE or -ENFILE; -EPERM
- * if this kind of object cannot be exported; -ENOMEM.
+ * if this kind of object cannot be exported; -EACCES for a revoked object; -ENOMEM.
  */
 drm_public int zcgem_bo_export(struct zcgem_bo *bo, uint32_t flags)
 {

@@ -57,7 +57,7 @@ static int map_create(struct zcgem_bo *bo, int prot, struct zcgem_map *map)
  * Pages are filled in by faults, so nothing is read or copied here.
  *
  * Return: 0; -EINVAL for another @prot; -EACCES for PROT_WRITE on a read-only
- * object; -EPERM if this kind of object has no CPU mapping; -EFBIG if the object
+ * object, or for a revoked one; -EPERM if this kind of object has no CPU mapping; -EFBIG if the object
  * does not fit the address space; -ENOMEM.
  */
 drm_public int zcgem_bo_map(struct zcgem_bo *bo, int prot, void **address)

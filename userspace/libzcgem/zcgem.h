@@ -45,8 +45,13 @@ int zcgem_bo_new(struct zcgem_device *dev, uint64_t size, uint32_t flags,
 int zcgem_bo_wrap_memfd(struct zcgem_device *dev, int memfd, uint64_t offset, uint64_t size,
 			uint32_t flags, struct zcgem_bo **bo);
 int zcgem_bo_wrap_memfd_ranges(struct zcgem_device *dev,
-			       const struct drm_zcgem_memfd_range *ranges, uint32_t count,
-			       uint32_t flags, struct zcgem_bo **bo);
+			       const struct drm_zcgem_memfd_range *ranges, uint32_t stride,
+			       uint32_t count, uint32_t flags, struct zcgem_bo **bo);
+int zcgem_bo_wrap_userptr(struct zcgem_device *dev, const void *address, uint64_t size,
+			  uint32_t flags, struct zcgem_bo **bo);
+int zcgem_bo_wrap_userptr_ranges(struct zcgem_device *dev,
+				 const struct drm_zcgem_userptr_range *ranges, uint32_t stride,
+				 uint32_t count, uint32_t flags, struct zcgem_bo **bo);
 int zcgem_bo_import(struct zcgem_device *dev, int dmabuf, struct zcgem_bo **bo);
 int zcgem_bo_from_handle(struct zcgem_device *dev, uint32_t handle, struct zcgem_bo **bo);
 struct zcgem_bo *zcgem_bo_ref(struct zcgem_bo *bo);
@@ -57,6 +62,10 @@ uint32_t zcgem_bo_handle(const struct zcgem_bo *bo);
 uint64_t zcgem_bo_size(const struct zcgem_bo *bo);
 int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *info);
 int zcgem_bo_export(struct zcgem_bo *bo, uint32_t flags);
+
+int zcgem_bo_advise(struct zcgem_bo *bo, uint32_t advice, uint64_t offset, uint64_t size,
+		    void *address);
+int zcgem_bo_revoke(struct zcgem_bo *bo, uint64_t *holders);
 
 int zcgem_bo_map(struct zcgem_bo *bo, int prot, void **address);
 int zcgem_bo_unmap(struct zcgem_bo *bo, void *address);

@@ -34,6 +34,8 @@ struct fake_object {
 static struct fake_object objects[HANDLES + 1];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int unknown_handles;
+static unsigned int watched;
+static struct drm_zcgem_gem_advise last_advice;
 static unsigned long fail_request;
 static int fail_error;
 
@@ -57,6 +59,16 @@ unsigned int fake_open_handles(void)
 unsigned int fake_unknown_handles(void)
 {
 	return unknown_handles;
+}
+
+unsigned int fake_watched(void)
+{
+	return watched;
+}
+
+const struct drm_zcgem_gem_advise *fake_last_advice(void)
+{
+	return &last_advice;
 }
 
 void fake_fail_next(unsigned long request, int error)
@@ -103,19 +115,86 @@ static int create(uint64_t size, uint32_t backing, uint32_t flags, __u64 *actual
 	return new_handle(fd, size, backing, flags, handle);
 }
 
-static int wrap(struct drm_zcgem_gem_wrap_memfd *argument)
+/* What a kernel makes of an element: the tail that the caller lacks is zero. */
+static int element(const struct drm_zcgem_array *array, uint32_t index, void *to, size_t size)
 {
-	struct drm_zcgem_memfd_range *range = (void *)(uintptr_t)argument->ranges.pointer;
+	const char *from = (const char *)(uintptr_t)array->pointer + (size_t)index * array->stride;
+	size_t i;
+
+	if (array->stride < 8 || array->stride % 8)
+		return EINVAL;
+	for (i = size; i < array->stride; i++)
+		if (from[i])
+			return E2BIG;
+	memset(to, 0, size);
+	memcpy(to, from, array->stride < size ? array->stride : size);
+	return 0;
+}
+
+static int wrap_memfd(struct drm_zcgem_gem_wrap_memfd *argument)
+{
 	uint64_t size = 0;
 	uint32_t i;
+	int ret;
 
-	if (argument->ranges.stride != sizeof(*range))
-		return EINVAL;
-	for (i = 0; i < argument->ranges.count; i++)
-		size += range[i].size;
+	watched = 0;
+	for (i = 0; i < argument->ranges.count; i++) {
+		struct drm_zcgem_memfd_range range;
+
+		ret = element(&argument->ranges, i, &range, sizeof(range));
+		if (ret)
+			return ret;
+		size += range.size;
+		watched += !!range.watch_address;
+	}
 	return create(size, DRM_ZCGEM_BACKING_MEMFD,
 		      argument->flags & DRM_ZCGEM_WRAP_READONLY ? DRM_ZCGEM_INFO_READONLY : 0,
 		      &argument->size, &argument->handle);
+}
+
+static int wrap_userptr(struct drm_zcgem_gem_wrap_userptr *argument)
+{
+	uint64_t size = 0;
+	uint32_t i;
+	int ret;
+
+	for (i = 0; i < argument->ranges.count; i++) {
+		struct drm_zcgem_userptr_range range;
+
+		ret = element(&argument->ranges, i, &range, sizeof(range));
+		if (ret)
+			return ret;
+		if (!range.address)
+			return EFAULT;
+		size += range.size;
+	}
+	return create(size, DRM_ZCGEM_BACKING_USERPTR,
+		      argument->flags & DRM_ZCGEM_WRAP_READONLY ? DRM_ZCGEM_INFO_READONLY : 0,
+		      &argument->size, &argument->handle);
+}
+
+static int gem_advise(const struct drm_zcgem_gem_advise *argument)
+{
+	struct fake_object *object = lookup(argument->handle);
+
+	if (!object)
+		return ENOENT;
+	if (!argument->size || argument->offset + argument->size > object->size ||
+	    (argument->address && argument->advice != DRM_ZCGEM_ADVICE_POPULATE))
+		return EINVAL;
+	last_advice = *argument;
+	return 0;
+}
+
+static int gem_revoke(struct drm_zcgem_gem_revoke *argument)
+{
+	struct fake_object *object = lookup(argument->handle);
+
+	if (!object)
+		return ENOENT;
+	object->flags |= DRM_ZCGEM_INFO_REVOKED;
+	argument->holders = 3;
+	return 0;
 }
 
 static int handle_to_fd(struct drm_prime_handle *argument)
@@ -186,7 +265,13 @@ static int dispatch(unsigned long request, void *argument)
 	case DRM_IOCTL_ZCGEM_GEM_CREATE:
 		return create(new->size, DRM_ZCGEM_BACKING_POOL, 0, &new->size, &new->handle);
 	case DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD:
-		return wrap(argument);
+		return wrap_memfd(argument);
+	case DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR:
+		return wrap_userptr(argument);
+	case DRM_IOCTL_ZCGEM_GEM_ADVISE:
+		return gem_advise(argument);
+	case DRM_IOCTL_ZCGEM_GEM_REVOKE:
+		return gem_revoke(argument);
 	case DRM_IOCTL_ZCGEM_GEM_INFO:
 		return info(argument);
 	case DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET:

@@ -10,12 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct drm_zcgem_gem_advise;
+
 /* A descriptor to make a device of; mmap() of it stands for mapping objects. */
 int fake_open(void);
 
 /* Handles that are open now, and ioctls so far that named one that is not. */
 unsigned int fake_open_handles(void);
 unsigned int fake_unknown_handles(void);
+
+/* Ranges with a watch address in the last list of memfd ranges; the last good advice. */
+unsigned int fake_watched(void);
+const struct drm_zcgem_gem_advise *fake_last_advice(void);
 
 /* Let the next ioctl of this number fail with this errno. */
 void fake_fail_next(unsigned long request, int error);

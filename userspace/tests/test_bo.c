@@ -36,7 +36,7 @@ static void test_create(void)
 	CHECK(!zcgem_bo_new(dev, 5000, 0, &bo));
 	CHECK(zcgem_bo_size(bo) == 8192 && zcgem_bo_handle(bo) && zcgem_bo_device(bo) == dev);
 	zcgem_bo_unref(bo);
-	CHECK(!zcgem_bo_wrap_memfd_ranges(dev, ranges, 2, 0, &bo));
+	CHECK(!zcgem_bo_wrap_memfd_ranges(dev, ranges, sizeof(*ranges), 2, 0, &bo));
 	CHECK(zcgem_bo_size(bo) == 12288);
 	CHECK(zcgem_bo_ref(bo) == bo);
 	zcgem_bo_unref(bo);

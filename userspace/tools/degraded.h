@@ -18,6 +18,8 @@ struct parameters {
 	uint64_t leaf_sizes;
 	uint64_t live_invalidation;
 	uint64_t advice;
+	uint64_t revoke;
+	uint64_t watch;
 };
 
 struct degradation {

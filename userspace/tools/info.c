@@ -49,6 +49,8 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_LEAF_SIZES] = &parameters->leaf_sizes,
 		[DRM_ZCGEM_PARAM_LIVE_INVALIDATION] = &parameters->live_invalidation,
 		[DRM_ZCGEM_PARAM_ADVICE] = &parameters->advice,
+		[DRM_ZCGEM_PARAM_REVOKE] = &parameters->revoke,
+		[DRM_ZCGEM_PARAM_WATCH] = &parameters->watch,
 	};
 	unsigned int i;
 
@@ -121,6 +123,10 @@ static void print_text(const struct info *info)
 			printf(" %s", size_text(1ull << i).text);
 	printf("\nlive invalidation: %s\n",
 	       count_text(info, DRM_ZCGEM_PARAM_LIVE_INVALIDATION, parameters->live_invalidation));
+	printf("revocation: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_REVOKE, parameters->revoke));
+	printf("watch addresses: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_WATCH, parameters->watch));
 	if (info->memlock.rlim_cur == RLIM_INFINITY)
 		printf("caller's RLIMIT_MEMLOCK: unlimited\n");
 	else
@@ -186,6 +192,8 @@ static void print_json(const struct info *info)
 	json_number(info, "max_size", DRM_ZCGEM_PARAM_MAX_SIZE, parameters->max_size, ",");
 	json_number(info, "live_invalidation", DRM_ZCGEM_PARAM_LIVE_INVALIDATION,
 		    parameters->live_invalidation, ",");
+	json_number(info, "revoke", DRM_ZCGEM_PARAM_REVOKE, parameters->revoke, ",");
+	json_number(info, "watch", DRM_ZCGEM_PARAM_WATCH, parameters->watch, ",");
 	json_names("backings", parameters->backings, backing_names, COUNT(backing_names));
 	json_names("advice", parameters->advice, advice_names, COUNT(advice_names));
 	printf("    \"leaf_sizes\": [");
