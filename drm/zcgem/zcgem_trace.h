@@ -10,22 +10,18 @@
 #include "zcgem_object.h"
 
 DECLARE_EVENT_CLASS(zcgem_object,
-	TP_PROTO(struct zcgem_object *obj),
-	TP_ARGS(obj),
-	TP_STRUCT__entry(
-		__field(const void *, obj)
-		__field(u64, size)
-		__string(backing, obj->ops->name)
-		__field(unsigned int, pins)
-	),
-	TP_fast_assign(
-		__entry->obj = obj;
-		__entry->size = obj->bo.base.size;
-		__assign_str(backing);
-		__entry->pins = obj->pins;
-	),
-	TP_printk("obj=%p backing=%s size=%llu pins=%u", __entry->obj,
-		  __get_str(backing), __entry->size, __entry->pins)
+		    TP_PROTO(struct zcgem_object *obj),
+		    TP_ARGS(obj),
+		    TP_STRUCT__entry(__field(const void *, obj)
+				     __field(u64, size)
+				     __string(backing, obj->ops->name)
+				     __field(unsigned int, pins)),
+		    TP_fast_assign(__entry->obj = obj;
+				   __entry->size = obj->bo.base.size;
+				   __assign_str(backing);
+				   __entry->pins = obj->pins;),
+		    TP_printk("obj=%p backing=%s size=%llu pins=%u", __entry->obj,
+			      __get_str(backing), __entry->size, __entry->pins)
 );
 
 DEFINE_EVENT(zcgem_object, zcgem_create,
@@ -42,20 +38,16 @@ DEFINE_EVENT(zcgem_object, zcgem_invalidate,
 	     TP_PROTO(struct zcgem_object *obj), TP_ARGS(obj));
 
 TRACE_EVENT(zcgem_fault,
-	TP_PROTO(struct zcgem_object *obj, unsigned long address, unsigned int order),
-	TP_ARGS(obj, address, order),
-	TP_STRUCT__entry(
-		__field(const void *, obj)
-		__field(unsigned long, address)
-		__field(unsigned int, order)
-	),
-	TP_fast_assign(
-		__entry->obj = obj;
-		__entry->address = address;
-		__entry->order = order;
-	),
-	TP_printk("obj=%p address=%#lx leaf=%lu", __entry->obj, __entry->address,
-		  PAGE_SIZE << __entry->order)
+	    TP_PROTO(struct zcgem_object *obj, unsigned long address, unsigned int order),
+	    TP_ARGS(obj, address, order),
+	    TP_STRUCT__entry(__field(const void *, obj)
+			     __field(unsigned long, address)
+			     __field(unsigned int, order)),
+	    TP_fast_assign(__entry->obj = obj;
+			   __entry->address = address;
+			   __entry->order = order;),
+	    TP_printk("obj=%p address=%#lx leaf=%lu", __entry->obj, __entry->address,
+		      PAGE_SIZE << __entry->order)
 );
 
 #endif /* _ZCGEM_TRACE_H_ */
