@@ -281,7 +281,11 @@ static void zcgem_vm_close(struct vm_area_struct *vma)
 	drm_gem_vm_close(vma);
 }
 
-/* For a debugger: ptrace() and /proc/PID/mem, which cannot get at the pages. */
+/*
+ * For a debugger: ptrace() and /proc/PID/mem, which cannot get at the pages. The core
+ * checks neither the end of the mapping nor what may be done with it: a process could
+ * write by its own /proc/self/mem what it was given to read only.
+ */
 static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
 			   int len, int write)
 {
@@ -291,8 +295,9 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 	unsigned int offset = offset_in_page(addr);
 	int done = 0, ret, idx;
 
-	if (write && obj->readonly)
+	if (write && !(vma->vm_flags & VM_WRITE))
 		return -EACCES;
+	len = min_t(unsigned long, len, vma->vm_end - addr);
 	if (!drm_dev_enter(obj->bo.base.dev, &idx))
 		return -EIO;
 	ret = zcgem_object_lock(obj);
