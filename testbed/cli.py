@@ -8,6 +8,7 @@ import sys
 import build
 import debug
 import demo
+import guestfiles
 import kernel
 import machine
 import rootfs
@@ -44,8 +45,7 @@ def command_run(args):
     options = machine_options(args)
     if not any(name.endswith("/zcgem.ko") for name in modules):
         options.modules = ""
-    directory = "cd /work\n" if not args.icount else ""
-    job = directory + "exec " + shlex.join(args.command) + "\n"
+    job = "cd /work; exec " + shlex.join(args.command) + "\n"
     vm = machine.Machine(k, options, leaks.searched(job) if args.kmemleak else job, modules,
                          share=args.share)
     vm.start()
@@ -73,6 +73,26 @@ def command_shell(args):
 
 def command_test(args):
     return tests.run(args.kernel, args.filter)
+
+
+def command_bench(args):
+    """Each program of bench/ in a guest of its own, in the deterministic mode."""
+    for name in args.kernel:
+        k, modules = prepare(name)
+        programs = guestfiles.programs("bench")
+        if not programs:
+            raise SystemExit("bed: bench/ has no programs")
+        for program in programs:
+            # The boot's leftovers would be counted too; idle time costs nothing here.
+            job = f"sleep 5; exec /work/{program.relative_to(build.ROOT)}\n"
+            vm = machine.Machine(k, machine.Options(smp=1, icount=True), job, modules)
+            vm.start()
+            outcome = vm.finish(args.timeout, echo=sys.stdout.buffer)
+            machine.report(outcome)
+            if not outcome.good:
+                return outcome.status or 1
+            vm.forget()
+    return 0
 
 
 def command_demo(args):
@@ -113,6 +133,8 @@ def parser():
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
     sub = add("test", command_test, "run the tests", KERNELS, every)
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
+    sub = add("bench", command_bench, "run the programs of bench/, counting instructions", KERNELS)
+    sub.add_argument("--timeout", type=float, default=600, help="seconds for each; default 600")
     sub = add("run", command_run, "run a command in a guest", KERNELS[-1:], every)
     add_machine(sub)
     sub.add_argument("--timeout", type=float,

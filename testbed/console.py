@@ -14,7 +14,7 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
                 r"trying to register non-static key"),
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
-    ("page", r"[Bb]ad page|[Bb]ad rss-counter|page_table_check|page dumped because|"
+    ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check|page dumped because|"
              r"non-zero pgtables_bytes"),
     ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
                r"Object already free|(Redzone|Poison|Padding) overwritten|Objects remaining in"),
@@ -47,12 +47,16 @@ class Report:
         return f"{self.kind}:\n" + "\n".join("    " + line for line in self.lines)
 
 
+def allowed(line):
+    return any(pattern.search(line) for pattern in ALLOWED)
+
+
 def scan(text, context=12):
     """Reports in the order of the log. Lines that follow a report closely belong to it."""
     lines = text.replace("\r", "").splitlines()
     reports, covered = [], -1
     for number, line in enumerate(lines):
-        if number <= covered or any(allowed.search(line) for allowed in ALLOWED):
+        if number <= covered or allowed(line):
             continue
         for kind, pattern in REPORTS:
             if pattern.search(line):

@@ -26,7 +26,7 @@ done
 status=$?
 echo
 modprobe -r {driver}
-sh /work/testbed/guest/unload >/out/unload 2>&1
+sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/
 exit $status
 '''
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The stock kernels as the guests boot them: plain vmlinux and the few modules that matter."""
 
+import hashlib
 import lzma
 import pathlib
 import shutil
@@ -13,8 +14,8 @@ from debug.kernel import DebugKernel
 # Modules that guests get besides zcgem; what these depend on comes along.
 MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm", "drm",
            "drm_kms_helper", "drm_shmem_helper", "drm_ttm_helper", "drm_exec", "gpu-sched", "vgem",
-           "cirrus", "cirrus-qemu", "bochs", "udmabuf", "configfs", "loop", "intel-iommu",
-           "virtio_iommu", "fuse"]
+           "cirrus", "cirrus-qemu", "bochs", "udmabuf", "configfs", "loop", "ext4", "intel-iommu",
+           "virtio_iommu", "fuse", "zram"]
 
 
 def _unpack_vmlinux(image):
@@ -70,10 +71,9 @@ class Kernel:
 
     def module_directory(self):
         """A directory with the unpacked modules of MODULES, without the indexes."""
-        subset = self.base / "guest-modules"
-        wanted = "\n".join(MODULES)
-        stamp = subset / ".wanted"
-        if stamp.exists() and stamp.read_text() == wanted:
+        wanted = hashlib.sha256("\n".join(MODULES).encode()).hexdigest()[:12]
+        subset = self.base / f"guest-modules-{wanted}"
+        if subset.exists():
             return subset
         with rootfs.locked("kernel-" + self.name):
             if not (self.modules / "modules.dep").exists():
@@ -95,9 +95,8 @@ class Kernel:
                         target.write_bytes(lzma.decompress(data) if path.endswith(".xz") else data)
             for index in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
                 shutil.copy(self.modules / index, part / index)
-            (part / ".wanted").write_text(wanted)
-            shutil.rmtree(subset, ignore_errors=True)
-            part.rename(subset)
+            if not subset.exists():
+                part.rename(subset)
         return subset
 
 

@@ -14,6 +14,7 @@ import time
 
 import build
 import console
+import guestfiles
 import initramfs
 import rootfs
 
@@ -21,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 QEMU = "qemu-system-x86_64"
 
 # Every message reaches the console; KFENCE is compiled into the stock kernels but off.
-APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check"
+APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check tsc=reliable"
 # Seconds for a kernel to come to init; 3 are usual.
 BOOT_LIMIT = 45
 CHECKS = "kfence.sample_interval=20 slab_nomerge"
@@ -106,7 +107,7 @@ def accelerator(kernel):
 
 class Machine:
     def __init__(self, kernel, options, job, modules, share=None, stdin=False, interactive=False,
-                 monitor=False, extra=None):
+                 monitor=False):
         self.kernel, self.options, self.share, self.stdin = kernel, options, share, stdin
         self.interactive, self.monitor = interactive, monitor
         number = 0
@@ -120,7 +121,7 @@ class Machine:
         self.out = self.directory / "out"
         self.out.mkdir()
         self.log = self.directory / "console.log"
-        initrd(self.directory / "initrd", modules, job, extra)
+        initrd(self.directory / "initrd", modules, job, guestfiles.add if options.icount else None)
         self.process = None
         self.output = bytearray()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Test results: how they are read from IGT and TAP, and written as JUnit, JSON and lines."""
+"""Test results: how they are read from TAP, and written as JUnit, JSON and lines."""
 
 import json
 import re
@@ -16,47 +16,6 @@ class Result:
     @property
     def title(self):
         return f"{self.kernel} {self.group}" + (f"@{self.name}" if self.name else "")
-
-
-def _igt_reason(entry):
-    """The line of IGT's output that says why."""
-    said = entry.get("err", "") + "\n" + entry.get("out", "")
-    for pattern in (r"Failed assertion: .*", r"CRITICAL: .*", r"Test requirement: .*",
-                    r"Test requirement not met.*", r"^SKIP: .*", r"Last errno.*"):
-        found = re.search(pattern, said, re.M)
-        if found:
-            return found.group(0)
-    for line in entry.get("dmesg", "").splitlines():
-        found = re.match(r"<(\d+)>\s*(?:\[[^]]*\]\s*)?(.*)", line)
-        if found and int(found.group(1)) & 7 <= 4:
-            return "kernel: " + found.group(2)
-    return ""
-
-
-def from_igt(kernel, data, expected_skips):
-    """igt_runner's results.json. Its own exit status says nothing.
-
-    expected_skips: test name -> reason, or None where every skip is fine (and says why itself).
-    """
-    results = []
-    for name, entry in sorted(json.loads(data).get("tests", {}).items()):
-        binary, _, subtest = name.removeprefix("igt@").partition("@")
-        outcome, reason = entry.get("result", "notrun"), _igt_reason(entry)
-        took = entry.get("time", {})
-        status = {"pass": PASS, "skip": SKIP}.get(outcome, FAIL)
-        if status == SKIP and expected_skips is not None:
-            known = expected_skips.get(f"{binary}@{subtest}") or expected_skips.get(binary)
-            if known:
-                reason = known
-            else:
-                status, reason = FAIL, f"skipped without a reason in igt-system.txt: {reason}"
-        elif status == FAIL:
-            reason = f"{outcome}: {reason}" if reason else outcome
-        detail = "\n".join(entry.get(part, "") for part in ("out", "err", "dmesg"))
-        results.append(Result(kernel, binary, subtest, status, reason,
-                              took.get("end", 0) - took.get("start", 0),
-                              detail if status != PASS else ""))
-    return results
 
 
 def from_tap(kernel, group, text, exit_status):
@@ -87,6 +46,12 @@ def from_tap(kernel, group, text, exit_status):
     return results
 
 
+def excerpt(text, count=12):
+    """What is worth a place on the screen: IGT repeats itself after its first account."""
+    lines = text.partition("**** DEBUG ****")[0].strip().splitlines()
+    return lines if len(lines) <= count else [*lines[:count // 2], "…", *lines[-count // 2:]]
+
+
 class Report:
     """Collects results and shows them as they come."""
 
@@ -110,8 +75,10 @@ class Report:
             for m in members:
                 if m.status == FAIL:
                     print(f"FAIL {m.title}: {m.reason}")
-                    for line in m.detail.strip().splitlines()[-15:]:
+                    for line in excerpt(m.detail):
                         print("    | " + line)
+                elif m.status == PASS and m.reason:
+                    print(f"pass {m.title}: {m.reason}")
                 elif m.status == SKIP:
                     skips.setdefault(m.reason, []).append(m)
             for reason, same in skips.items():

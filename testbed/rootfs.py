@@ -23,7 +23,7 @@ BUILD = ["linux-headers-amd64", "linux-source", "make", "libc6-dev", "xz-utils",
 USERSPACE = ["gcc", "libdrm-dev", "libpng-dev", "liburing-dev", "meson", "ninja-build",
              "pkgconf", "igt-gpu-tools"]
 RUN = ["igt-gpu-tools", "igt-gpu-tools-tests", "busybox-static", "kmod", "util-linux", "strace",
-       "procps", "libdrm2", "libpng16-16t64", "liburing2", "desktop-base"]
+       "procps", "e2fsprogs", "libdrm2", "libpng16-16t64", "liburing2", "desktop-base"]
 
 # Programs that use /dev/udmabuf or DRM nodes, and what our own clients of them are built with: a
 # tree of its own, because it is several times as big.
