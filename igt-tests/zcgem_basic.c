@@ -464,7 +464,7 @@ static void test_info(int fd)
 	handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	check_object_info(fd, handle, DRM_ZCGEM_BACKING_MEMFD, size);
 	gem_close(fd, handle);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_info_bad(int fd)
@@ -709,7 +709,7 @@ static void test_card_node(int fd)
 	munmap(map, size);
 
 	close(card);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_open_close(int fd)
@@ -788,7 +788,7 @@ static void test_process_exit(int fd)
 			igt_assert(WIFEXITED(status) &&
 				   WEXITSTATUS(status) == 42);
 	}
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 int igt_main()

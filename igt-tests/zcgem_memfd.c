@@ -210,9 +210,10 @@ static void test_single(int fd)
 		order[i] = i + 13;
 	check_same_memory(object, file, order, pages - 13);
 	munmap(object, PAGES(pages - 13));
+	gem_close(fd, handle);
 
 	munmap(file, PAGES(pages));
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_several_files(int fd)
@@ -252,9 +253,10 @@ static void test_several_files(int fd)
 	igt_assert_eq_u64(page, pages);
 
 	munmap(object, PAGES(pages));
+	gem_close(fd, handle);
 	for (i = 0; i < files; i++) {
 		munmap(file[i], PAGES(32));
-		close(memfd[i]);
+		zcgem_release_memfd(memfd[i]);
 	}
 }
 
@@ -279,8 +281,9 @@ static void test_reordered(int fd)
 	check_same_memory(object, file, order, pages);
 
 	munmap(object, PAGES(pages));
+	gem_close(fd, handle);
 	munmap(file, PAGES(pages));
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_overlapping(int fd)
@@ -312,7 +315,9 @@ static void test_overlapping(int fd)
 
 	munmap(second, PAGES(1));
 	munmap(object, PAGES(13));
-	close(memfd);
+	gem_close(fd, handle);
+	gem_close(fd, other);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_holes(int fd)
@@ -345,7 +350,8 @@ static void test_holes(int fd)
 
 	munmap(file, PAGES(pages));
 	munmap(object, PAGES(pages));
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void check_file_by_read(int memfd, uint64_t size, uint64_t seed)
@@ -393,7 +399,7 @@ static void test_fallocated(int fd)
 		gem_close(fd, handle);
 		check_file_by_read(memfd, size, 6 + by_read);
 		check_file_by_mmap(memfd, size, 6 + by_read);
-		close(memfd);
+		zcgem_release_memfd(memfd);
 	}
 }
 
@@ -409,7 +415,7 @@ static void test_written_data_stays(int fd)
 	gem_close(fd, handle);
 	check_file_by_read(memfd, size, 8);
 	check_file_by_mmap(memfd, size, 8);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 /* Bit of /proc/kpageflags for a page that must be written back. */
@@ -463,7 +469,7 @@ static void test_marked_dirty(int fd)
 		igt_assert_f(is_dirty(file + PAGES(i)),
 			     "page %u was written and is clean\n", i);
 	munmap(file, PAGES(pages));
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_memfd_closed_first(int fd)
@@ -539,7 +545,8 @@ static void test_punched(int fd)
 
 	munmap(object, PAGES(pages));
 	munmap(file, PAGES(pages));
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static struct drm_zcgem_memfd_range *page_ranges(int memfd, uint32_t file_pages,
@@ -579,8 +586,9 @@ static void test_most_ranges(int fd)
 
 	munmap(object, PAGES(count));
 	munmap(file, PAGES(file_pages));
+	gem_close(fd, handle);
 	free(ranges);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_too_many_ranges(int fd)
@@ -641,7 +649,7 @@ static void test_hugetlb(int fd)
 
 	munmap(file, PAGES(pages));
 	free(order);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_hugetlb_hole(int fd)
@@ -659,7 +667,8 @@ static void test_hugetlb_hole(int fd)
 	zcgem_check(file, size, 3);
 	munmap(file, size);
 	munmap(object, size);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_hugetlb_freed(int fd)
@@ -827,7 +836,7 @@ static void test_shmem_thp(int fd)
 
 	munmap(file, size);
 	free(order);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static int reopen(int memfd, int flags)

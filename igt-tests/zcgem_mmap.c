@@ -449,7 +449,7 @@ static void test_outlives_handle(int fd)
 		before.fds--;
 		zcgem_check_leaks(fd, &before);
 	}
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_madvise_dontneed(int fd)
@@ -491,7 +491,8 @@ static void test_fixed_unaligned(int fd)
 	file = zcgem_map_memfd(memfd, 0, size);
 	zcgem_check(file, size, 7);
 	munmap(file, size);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 /*
@@ -759,7 +760,8 @@ static void test_gup_own_memory(int fd)
 	free(buffer);
 	munmap(file, size);
 	munmap(object, size);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void read_each_page(const char *map, uint64_t size)
@@ -824,7 +826,8 @@ static void test_fault_pmd(int fd)
 	map = zcgem_mmap(fd, handle, size, PROT_READ);
 	zcgem_check(map, size, 1);
 	munmap(map, size);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_fault_once(int fd)
@@ -924,7 +927,7 @@ static void test_concurrent_faults(int fd)
 		}
 		gem_close(fd, handle);
 		if (memfd >= 0)
-			close(memfd);
+			zcgem_release_memfd(memfd);
 	}
 }
 

@@ -170,7 +170,7 @@ static void test_second_client(int fd)
 	map = zcgem_map_memfd(memfd, 0, size);
 	zcgem_check(map, size, 2);
 	munmap(map, size);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_export_size(int fd)
@@ -259,7 +259,8 @@ static void test_mmap_coherent(int fd)
 	for (from = 0; from < 3; from++)
 		munmap(views[from], size);
 	close(dmabuf);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_outlives_handle(int fd)
@@ -373,7 +374,7 @@ static void test_pass_to_process(int fd)
 	map = zcgem_map_memfd(memfd, 0, size);
 	zcgem_check(map, size, 2);
 	munmap(map, size);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_cpu_access_sync(int fd)
@@ -462,8 +463,9 @@ static void test_concurrent_sync(int fd)
 	run_workers(workers, THREADS, sync_often);
 
 	munmap(map, size);
+	gem_close(fd, handle);
 	close(dmabuf);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 }
 
 /* All zcgem can do with a buffer of another driver whose memory is at @theirs. */
@@ -575,7 +577,7 @@ static void test_import_udmabuf(int fd)
 	check_import(fd, dmabuf, theirs, size);
 	munmap(theirs, size);
 	close(dmabuf);
-	close(memfd);
+	zcgem_release_memfd(memfd);
 	close(device);
 }
 
@@ -636,7 +638,7 @@ static void test_export_to_vgem(int fd)
 		igt_assert_eq_u64(info.attachments, 0);
 		gem_close(fd, handles[i]);
 	}
-	close(memfd);
+	zcgem_release_memfd(memfd);
 	close(vgem);
 }
 
@@ -825,7 +827,8 @@ static void test_reimport_vs_close(int fd)
 	zcgem_check(map, size, 1);
 	munmap(map, size);
 	close(dmabuf);
-	close(memfd);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void *export_and_close(void *data)

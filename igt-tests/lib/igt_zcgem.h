@@ -26,7 +26,6 @@
  * @mappings: CPU mappings of its objects
  * @attachments: devices attached to its dma-bufs
  * @dma_maps: mappings that such devices have
- * @kernel_pins: pins that the whole kernel has taken and not given back
  * @process_pins: kilobytes that the kernel counts as pinned for this process
  * @fds: open descriptors of this process
  */
@@ -38,7 +37,6 @@ struct zcgem_snapshot {
 	uint64_t mappings;
 	uint64_t attachments;
 	uint64_t dma_maps;
-	int64_t kernel_pins;
 	uint64_t process_pins;
 	int fds;
 };
@@ -74,6 +72,7 @@ int __zcgem_import(int fd, int dmabuf, uint32_t *handle);
 int zcgem_memfd(uint64_t size, unsigned int seals);
 int zcgem_memfd_hugetlb(uint64_t size, unsigned int seals);
 long zcgem_free_huge_pages(void);
+void zcgem_release_memfd(int memfd);
 void *zcgem_map_memfd(int memfd, uint64_t offset, uint64_t size);
 
 void zcgem_fill(void *map, uint64_t size, uint64_t seed);
