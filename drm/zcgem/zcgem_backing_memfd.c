@@ -16,9 +16,11 @@
  * allocated by fallocate() and never written are not uptodate: shmem would clear
  * them at the first access through the file and destroy what was written through
  * the object, so they are brought uptodate first. Pinning does not dirty, see
- * zcgem_pages.c. And on kernels where it fills holes in hugetlb files without a
- * reservation, holes are filled by fallocate() under the inode lock, which is
- * only possible in prepare.
+ * zcgem_pages.c. And the huge pages that it fills holes of hugetlb files with are not
+ * counted right on any kernel: older ones take them without a reservation, which makes
+ * the global counter underflow, newer ones leave them out of nr_hugetlb. So holes are
+ * filled by fallocate() and the pages pinned under the inode lock, against new ones,
+ * which is only possible in prepare.
  *
  * A hole punch takes pages out of the file under our feet: the only sign is that
  * the folio no longer belongs to the file's mapping. A pinned folio is never
@@ -205,23 +207,27 @@ static struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd)
 	return pages;
 }
 
-/* Does a file want its holes filled before memfd_pin_folios() sees them? */
-static bool zcgem_memfd_has_trap(struct file *file)
-{
-	return !ZCGEM_PIN_FILLS_HUGETLB_HOLES && is_file_hugepages(file);
-}
-
-static bool zcgem_memfd_any_trap(struct zcgem_memfd *memfd)
+static bool zcgem_memfd_any_hugetlb(struct zcgem_memfd *memfd)
 {
 	unsigned int i;
 
 	for (i = 0; i < memfd->nr_files; i++)
-		if (zcgem_memfd_has_trap(memfd->files[i]))
+		if (is_file_hugepages(memfd->files[i]))
 			return true;
 	return false;
 }
 
-/* Inode lock held: is every huge page of the range in the page cache? */
+/* The pages of the file that make up the huge pages of a range. */
+static void zcgem_memfd_huge_range(struct file *file, pgoff_t start, pgoff_t npages,
+				   pgoff_t *first, pgoff_t *count)
+{
+	unsigned long huge = 1UL << huge_page_order(hstate_file(file));
+
+	*first = round_down(start, huge);
+	*count = round_up(start + npages, huge) - *first;
+}
+
+/* Is every huge page of the range in the page cache? */
 static bool zcgem_memfd_is_filled(struct file *file, pgoff_t start, pgoff_t npages)
 {
 	struct folio_batch batch;
@@ -244,15 +250,14 @@ static bool zcgem_memfd_is_filled(struct file *file, pgoff_t start, pgoff_t npag
  * Fill the holes of a hugetlb range through the file system, which reserves, and
  * pin with the inode lock held for reading, so that nobody punches new ones.
  */
-static int zcgem_memfd_pin_trapped(struct zcgem_pages *pages, struct file *file,
+static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,
 				   struct folio **folios, pgoff_t start, pgoff_t npages)
 {
 	struct inode *inode = file_inode(file);
-	unsigned long huge = 1UL << huge_page_order(hstate_file(file));
-	pgoff_t first = round_down(start, huge);
-	pgoff_t count = round_up(start + npages, huge) - first;
+	pgoff_t first, count;
 	int ret;
 
+	zcgem_memfd_huge_range(file, start, npages, &first, &count);
 	for (;;) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -296,8 +301,8 @@ static struct zcgem_pages *zcgem_memfd_prepare(struct zcgem_object *obj)
 		struct file *file = memfd->files[range->file];
 		pgoff_t npages = zcgem_memfd_range_pages(memfd, i);
 
-		if (zcgem_memfd_has_trap(file))
-			ret = zcgem_memfd_pin_trapped(pages, file, folios, range->start,
+		if (is_file_hugepages(file))
+			ret = zcgem_memfd_pin_hugetlb(pages, file, folios, range->start,
 						      npages);
 		else
 			ret = zcgem_memfd_pin_range(pages, file, folios, range->start,
@@ -313,12 +318,35 @@ static struct zcgem_pages *zcgem_memfd_prepare(struct zcgem_object *obj)
 	return pages;
 }
 
+/*
+ * Without the inode lock a hole may come into being after the look at it, so this is
+ * only for kernels where the worst of it is a page that vmstat does not count.
+ */
+static bool zcgem_memfd_all_filled(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 0; i < memfd->nr_ranges; i++) {
+		struct zcgem_memfd_range *range = &memfd->ranges[i];
+		struct file *file = memfd->files[range->file];
+		pgoff_t first, count;
+
+		if (!is_file_hugepages(file))
+			continue;
+		zcgem_memfd_huge_range(file, range->start, zcgem_memfd_range_pages(memfd, i),
+				       &first, &count);
+		if (!zcgem_memfd_is_filled(file, first, count))
+			return false;
+	}
+	return true;
+}
+
 static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
 					       struct ttm_operation_ctx *ctx)
 {
 	struct zcgem_memfd *memfd = obj->backing;
 
-	if (obj->prepare_only)
+	if (obj->prepare_only || !zcgem_memfd_all_filled(memfd))
 		return ERR_PTR(-EAGAIN);
 	return zcgem_memfd_pin(memfd);
 }
@@ -573,7 +601,7 @@ struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 	}
 	obj->readonly = memfd->readonly;
 	obj->reclaimable = zcgem_memfd_any_shmem(memfd);
-	obj->prepare_only = zcgem_memfd_any_trap(memfd);
+	obj->prepare_only = !ZCGEM_PIN_RESERVES_HUGETLB && zcgem_memfd_any_hugetlb(memfd);
 
 	ret = zcgem_object_charge(obj, size);
 	if (ret) {

@@ -38,8 +38,8 @@
 #endif
 
 /*
- * "mm: convert vmf_insert_pfn_{pmd,pud}() to plain pfns" removed pfn_t. Where
- * it exists, PFN_DEV|PFN_MAP makes a devmap entry: with no dev_pagemap behind
+ * pfn_t was removed, and the functions that took one take a plain frame number now.
+ * Where it exists, PFN_DEV|PFN_MAP makes a devmap entry: with no dev_pagemap behind
  * the page, get_user_pages_fast() backs off from it.
  */
 static inline vm_fault_t zcgem_insert_pmd(struct vm_fault *vmf,
@@ -66,7 +66,7 @@ static inline vm_fault_t zcgem_insert_pud(struct vm_fault *vmf,
 #endif
 }
 
-/* "mm: remove mm_struct from mm_get_unmapped_area()" dropped the argument. */
+/* mm_get_unmapped_area() lost its mm argument: it was always current->mm. */
 static inline unsigned long
 zcgem_mm_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
 			   unsigned long pgoff, unsigned long flags)
@@ -117,7 +117,7 @@ static inline int zcgem_ttm_device_init(struct ttm_device *bdev,
 #endif
 }
 
-/* "drm/ttm: Add ttm_bo_populate()" replaced the exported ttm_tt_populate(). */
+/* ttm_bo_populate() took the place of ttm_tt_populate() as what drivers may call. */
 static inline int zcgem_ttm_bo_populate(struct ttm_buffer_object *bo,
 					struct ttm_operation_ctx *ctx)
 {
@@ -139,19 +139,19 @@ static inline void zcgem_ttm_bo_fini(struct ttm_buffer_object *bo)
 }
 
 /*
- * "mm/hugetlb: fix hugetlb_reserve_pages() for memfd_alloc_folio()": before it
- * memfd_pin_folios() took huge pages for holes without a reservation and made
- * the global counter underflow, so holes must be filled by the caller.
+ * hugetlb_reserve_pages() returns the number of entries since memfd_alloc_folio() uses
+ * it to reserve the huge page that it fills a hole with. Before, memfd_pin_folios() took
+ * one without a reservation, and the global count of reserved pages underflowed.
  */
 #ifdef ZCGEM_HAVE_HUGETLB_RESERVING_MEMFD
-#define ZCGEM_PIN_FILLS_HUGETLB_HOLES	true
+#define ZCGEM_PIN_RESERVES_HUGETLB	true
 #else
-#define ZCGEM_PIN_FILLS_HUGETLB_HOLES	false
+#define ZCGEM_PIN_RESERVES_HUGETLB	false
 #endif
 
 /*
- * "drm: add DRM_GEM_OBJECT_ACTIVE" made the line of active bytes optional in
- * fdinfo; before, it was always printed.
+ * DRM_GEM_OBJECT_ACTIVE made the line of active bytes optional in fdinfo; before, it was
+ * always printed.
  */
 #ifdef ZCGEM_HAVE_GEM_OBJECT_ACTIVE
 #define ZCGEM_GEM_OBJECT_ACTIVE		DRM_GEM_OBJECT_ACTIVE

@@ -118,6 +118,10 @@ static void zcgem_watch_look(struct work_struct *work)
 		dma_resv_lock(obj->bo.base.resv, NULL);
 		zcgem_object_drop_stale(obj, r->first, r->npages);
 		zcgem_object_unlock(obj);
+
+		/* An importer that maps again could not have them then. */
+		if (obj->prepare_only && atomic_read(&obj->attachments))
+			zcgem_object_prepare(obj);
 	}
 	drm_gem_object_put(&obj->bo.base);
 }

@@ -202,7 +202,7 @@ struct drm_zcgem_memfd_range {
  * - EBADF: @fd is not an open descriptor;
  * - EBADFD: the file is not a memfd;
  * - EACCES: the descriptor does not allow reading, or writing unless
- *   %DRM_ZCGEM_WRAP_READONLY is given;
+ *   %DRM_ZCGEM_WRAP_READONLY is given, or writing to fill a hole in a hugetlb file;
  * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
  * - ENOMEM: no memory, or the caller's RLIMIT_MEMLOCK does not allow it.
  */
