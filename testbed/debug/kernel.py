@@ -55,7 +55,9 @@ class DebugKernel:
         self.modules = self.directory / "root/lib/modules" / self.version
 
     def image(self):
-        return self.directory / "vmlinux"
+        # Not vmlinux as for the stock kernels: its entry for virtual machines runs instrumented
+        # code before KASAN has any memory.
+        return self.directory / "arch/x86/boot/bzImage"
 
     def module_directory(self):
         return self.modules
@@ -115,7 +117,7 @@ class DebugKernel:
         self._unpack()
         self._configure()
         kconfig = f"KBUILD_KCONFIG={self.inside}/Kconfig.top"
-        self._make(kconfig, "vmlinux", "modules")
+        self._make(kconfig, "bzImage", "modules")
         self._make(kconfig, f"INSTALL_MOD_PATH={self.inside}/root", "modules_install")
         version = (self.directory / "include/config/kernel.release").read_text().strip()
         modules = self.directory / "root/lib/modules" / version
