@@ -1035,6 +1035,7 @@ static void run_fork(int fd, char *user, uint64_t size, bool fork_first)
 	}
 
 	igt_fork(child, 1) {
+		zcgem_take_end(&line, 1);
 		zcgem_hear(line.end[1]);
 		zcgem_check_marks(user, size, OLD);
 		zcgem_mark_all(user, size, CHILD);
@@ -1046,6 +1047,7 @@ static void run_fork(int fd, char *user, uint64_t size, bool fork_first)
 		zcgem_check_marks(user, size, CHILD);
 		zcgem_say(line.end[1], 0);
 	}
+	zcgem_take_end(&line, 0);
 
 	if (fork_first) {
 		handle = zcgem_wrap_address(fd, user, size, 0);
@@ -1124,11 +1126,13 @@ static void test_fork_readonly(int fd)
 	zcgem_open_line(&line);
 	zcgem_mark_all(user, size, OLD);
 	igt_fork(child, 1) {
+		zcgem_take_end(&line, 1);
 		zcgem_hear(line.end[1]);
 		zcgem_check_marks(user, size, OLD);
 		zcgem_mark_all(user, size, CHILD);
 		zcgem_say(line.end[1], 0);
 	}
+	zcgem_take_end(&line, 0);
 
 	handle = zcgem_wrap_address(fd, user, size, DRM_ZCGEM_WRAP_READONLY);
 	object = zcgem_mmap(fd, handle, size, PROT_READ);
@@ -1159,10 +1163,12 @@ static void test_creator_exits(int fd)
 	igt_fork(child, 1) {
 		char *user = zcgem_anonymous(size);
 
+		zcgem_take_end(&line, 1);
 		zcgem_mark_all(user, size, CHILD);
 		zcgem_send_fd(line.end[1],
 			      zcgem_export(fd, zcgem_wrap_address(fd, user, size, 0)));
 	}
+	zcgem_take_end(&line, 0);
 	dmabuf = zcgem_receive_fd(line.end[0]);
 	igt_waitchildren();
 

@@ -25,13 +25,34 @@ void zcgem_open_line(struct zcgem_line *line)
 }
 
 /**
+ * zcgem_take_end:
+ * @line: what zcgem_open_line() filled
+ * @mine: which end is this process's
+ *
+ * Closes the other, so that the death of its owner is noticed.
+ */
+void zcgem_take_end(struct zcgem_line *line, int mine)
+{
+	close(line->end[!mine]);
+	line->end[!mine] = -1;
+}
+
+/**
  * zcgem_close_line:
  * @line: what zcgem_open_line() filled
+ *
+ * The other side hears the end of it, whoever else has a copy.
  */
 void zcgem_close_line(struct zcgem_line *line)
 {
-	close(line->end[0]);
-	close(line->end[1]);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (line->end[i] < 0)
+			continue;
+		shutdown(line->end[i], SHUT_RDWR);
+		close(line->end[i]);
+	}
 }
 
 /**

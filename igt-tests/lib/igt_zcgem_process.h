@@ -11,13 +11,14 @@
 
 /**
  * struct zcgem_line - A line between a parent and its child.
- * @end: the two ends; 0 is the parent's
+ * @end: the two ends; 0 is the parent's, -1 one that is not held
  */
 struct zcgem_line {
 	int end[2];
 };
 
 void zcgem_open_line(struct zcgem_line *line);
+void zcgem_take_end(struct zcgem_line *line, int mine);
 void zcgem_close_line(struct zcgem_line *line);
 void zcgem_say(int end, uint64_t value);
 uint64_t zcgem_hear(int end);
