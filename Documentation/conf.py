@@ -15,7 +15,7 @@ author = "the zcgem authors"
 copyright = author  # pylint: disable=redefined-builtin
 release = version = re.search(r"version: '([^']+)'", (_root / "meson.build").read_text("utf-8"))[1]
 
-extensions = ["kerneldoc"]
+extensions = ["kerneldoc", "sourcenames"]
 kerneldoc_root = str(_root)
 
 html_theme = "alabaster"

@@ -10,7 +10,7 @@
  * zcgem_bo_wrap_memfd_ranges() - Make an object of ranges of memfds.
  * @dev: the device.
  * @ranges: the ranges, in the order in which they make up the object.
- * @stride: sizeof(*ranges) where the caller was compiled.
+ * @stride: bytes of an element where the caller was compiled, its sizeof.
  * @count: how many, 1 to the value of %DRM_ZCGEM_PARAM_MAX_RANGES.
  * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
  * @bo: where the new object is stored; it holds one reference.
@@ -75,7 +75,7 @@ drm_public int zcgem_bo_wrap_memfd(struct zcgem_device *dev, int memfd, uint64_t
  * zcgem_bo_wrap_userptr_ranges() - Make an object of ranges of the address space.
  * @dev: the device.
  * @ranges: the ranges, in the order in which they make up the object.
- * @stride: sizeof(*ranges) where the caller was compiled.
+ * @stride: bytes of an element where the caller was compiled, its sizeof.
  * @count: how many, 1 to the value of %DRM_ZCGEM_PARAM_MAX_RANGES.
  * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
  * @bo: where the new object is stored; it holds one reference.

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Roles for names of the source tree, each of which must exist or the page does not build.
+
+    :igt:`zcgem_mmap@private-refused`   a subtest
+    :src:`zcgem_mmap.c`                 a file of the driver, or a path from the top of the tree
+    :fn:`zcgem_gem_mmap`                a function of the driver
+    :id:`ZCGEM_MAX_SIZE`                any other identifier of the driver or the uAPI
+
+The page architecture must name every file of the driver.
+"""
+
+import pathlib
+import re
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+DRIVER = "drm/zcgem"
+
+
+def sources(root, top):
+    """The C files below a directory."""
+    return [path for path in sorted((root / top).rglob("*.[ch]"))
+            if not path.name.endswith(".mod.c")]
+
+
+class SourceName(SphinxRole):
+    """Common part: a literal, or an error if what it names does not exist."""
+
+    def run(self):
+        root = pathlib.Path(self.config.kerneldoc_root)
+        if not self.exists(root, self.text):
+            message = self.inliner.reporter.error(f"{self.name}: there is no {self.text}",
+                                                  line=self.lineno)
+            return [nodes.literal(self.rawtext, self.text)], [message]
+        return [nodes.literal(self.rawtext, self.shown(self.text))], []
+
+    def shown(self, text):
+        """What the reader sees."""
+        return text
+
+    def exists(self, root, text):
+        """Is there such a thing?"""
+        raise NotImplementedError
+
+
+class Subtest(SourceName):
+    def exists(self, root, text):
+        program, _, subtest = text.partition("@")
+        path = root / "igt-tests" / f"{program}.c"
+        return path.exists() and (not subtest
+                                  or f'igt_subtest("{subtest}")' in path.read_text("utf-8"))
+
+
+class Source(SourceName):
+    def exists(self, root, text):
+        named = getattr(self.env, "zcgem_named_sources", None)
+        if named is None:
+            named = self.env.zcgem_named_sources = {}
+        named.setdefault(self.env.docname, set()).add(text)
+        return (root / DRIVER / text).exists() or (root / text).exists()
+
+
+class Identifier(SourceName):
+    def exists(self, root, text):
+        pattern = re.compile(rf"\b{re.escape(text)}\b")
+        return any(pattern.search(path.read_text("utf-8"))
+                   for top in (DRIVER, "uapi") for path in sources(root, top))
+
+
+class Function(Identifier):
+    def shown(self, text):
+        return f"{text}()"
+
+    def exists(self, root, text):
+        pattern = re.compile(rf"^[a-z].*\b{re.escape(text)}\(", re.MULTILINE)
+        return any(pattern.search(path.read_text("utf-8"))
+                   for path in sources(root, DRIVER))
+
+
+def check_all_named(app, env):
+    """Warn of files of the driver that the page on the architecture leaves out."""
+    named = getattr(env, "zcgem_named_sources", {}).get("architecture", set())
+    for path in sources(pathlib.Path(app.config.kerneldoc_root), DRIVER):
+        if path.name not in named:
+            logging.getLogger(__name__).warning(f"{DRIVER}/{path.name} is not named",
+                                                location="architecture")
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.add_role("igt", Subtest())
+    app.add_role("src", Source())
+    app.add_role("fn", Function())
+    app.add_role("id", Identifier())
+    app.connect("env-check-consistency", check_all_named)
+    return {"parallel_read_safe": False, "version": "1"}
