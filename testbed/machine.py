@@ -205,7 +205,9 @@ class Machine:
             channel.close()
 
     def _came_up(self, limit):
-        while time.monotonic() < self.began + limit:
+        """Has init begun? A boot has stopped when the log stood still for limit seconds."""
+        moved, size = self.began, 0
+        while time.monotonic() < moved + limit:
             if self.process.poll() is not None:
                 return True
             if self.log.exists() and b"Run /init as init process" in self.log.read_bytes():
@@ -223,6 +225,8 @@ class Machine:
         stream.flush()
         while True:
             answer = json.loads(stream.readline())
+            if len(log) != size:
+                moved, size = time.monotonic(), len(log)
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
