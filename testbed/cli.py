@@ -8,6 +8,7 @@ import sys
 import build
 import debug
 import demo
+import groups
 import guestfiles
 import kernel
 import machine
@@ -72,7 +73,8 @@ def command_shell(args):
 
 
 def command_test(args):
-    return tests.run(args.kernel, args.filter)
+    offered = groups.client_groups() if args.clients else None
+    return tests.run(args.kernel, args.filter, offered)
 
 
 def command_bench(args):
@@ -132,6 +134,8 @@ def parser():
     add("build", command_build, "build module, userspace and tests", KERNELS, every)
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
     sub = add("test", command_test, "run the tests", KERNELS, every)
+    sub.add_argument("--clients", action="store_true",
+                     help="instead of zcgem's own tests, programs that use /dev/udmabuf or DRM nodes")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("bench", command_bench, "run the programs of bench/, counting instructions", KERNELS)
     sub.add_argument("--timeout", type=float, default=600, help="seconds for each; default 600")

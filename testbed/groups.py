@@ -9,6 +9,7 @@ Kinds:
 Groups of equal machine options share one boot.
 """
 
+import clients
 import demo
 import hostchecks
 import machine
@@ -31,3 +32,9 @@ def groups():
         Group("igt", "igt-system", timeout=240),
         Group("demo", "host", demo.run),
     ]
+
+
+def client_groups():
+    """What ./bed test --clients runs: other people's programs, in a root tree of their own."""
+    return [Group(name, "tap", command, clients.options(), limit)
+            for name, command, limit in clients.commands()]

@@ -31,7 +31,7 @@ CLIENTS = ["busybox-static", "kmod", "util-linux", "strace", "procps", "libdrm2"
            "gcc", "libc6-dev", "pkgconf", "libdrm-dev", "libvulkan-dev", "libegl-dev",
            "libgles-dev", "libgbm-dev", "libwayland-dev", "libwayland-bin", "wayland-protocols",
            "udev", "acl", "mesa-vulkan-drivers", "libegl-mesa0", "libgl1-mesa-dri", "weston",
-           "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
+           "libpng-dev", "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
            "gstreamer1.0-plugins-bad", "libcamera-tools", "qemu-system-x86"]
 
 # A wallpaper package's PNGs are the real pictures of the demo; everything else of the

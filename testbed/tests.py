@@ -8,6 +8,7 @@ import re
 import shlex
 
 import build
+import clients
 import groups
 import igt
 import kernel
@@ -174,10 +175,10 @@ def _last_test(outcome):
     return "in " + "@".join(started[-1]) if started else "before any test"
 
 
-def choose(filters):
+def choose(filters, offered):
     """Groups to run: all of those named, or only the IGT programs (or tests) that are named."""
     chosen = []
-    for group in groups.groups():
+    for group in offered:
         group.names = {"igt": own_tests, "igt-system": lambda: SystemList().programs}.get(
             group.kind, list)()
         if not filters or any(fnmatch.fnmatch(group.name, pattern) for pattern in filters):
@@ -189,14 +190,16 @@ def choose(filters):
             chosen.append(group)
     if not chosen:
         raise SystemExit("bed: no such test group; there are "
-                         + ", ".join(group.name for group in groups.groups()))
+                         + ", ".join(group.name for group in offered))
     return chosen
 
 
-def run(kernels, filters):
+def run(kernels, filters, offered=None):
     report = results.Report()
     build.userspace()
-    chosen = choose(filters)
+    chosen = choose(filters, offered or groups.groups())
+    if any(group.options.clients for group in chosen):
+        clients.programs(kernels)
     # What has nothing to do with the kernel runs with one whose speed it knows.
     stock = [name for name in kernels if name in rootfs.SUITES][:1]
     for name in kernels:

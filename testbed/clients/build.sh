@@ -1,0 +1,18 @@
+#!/bin/sh -e
+# SPDX-License-Identifier: MIT
+# Compiles the client programs; runs inside the clients tree. Arguments: sources, output.
+cd "$1"
+out=$2
+mkdir -p "$out"
+
+program() { # name, pkg-config packages, sources
+	name=$1 packages=$2
+	shift 2
+	# The packages are words.
+	gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I"$out" -o "$out/$name" "$@" \
+		$(pkg-config --cflags --libs $packages)
+}
+
+program vulkan_share "vulkan libdrm" vulkan_share.c gpu.c buffer.c
+program vulkan_import "vulkan libdrm" vulkan_import.c gpu.c buffer.c
+program vulkan_host "vulkan libdrm" vulkan_host.c gpu.c buffer.c
