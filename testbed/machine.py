@@ -21,11 +21,10 @@ import rootfs
 HERE = pathlib.Path(__file__).resolve().parent
 QEMU = "qemu-system-x86_64"
 
-# Every message reaches the console; KFENCE is compiled into the stock kernels but off.
+# Every message reaches the console.
 APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check tsc=reliable"
 # Seconds for a kernel to come to init; 3 are usual.
 BOOT_LIMIT = 45
-CHECKS = "kfence.sample_interval=20 slab_nomerge"
 
 
 class Options:
@@ -158,7 +157,7 @@ class Machine:
                 if path:
                     cmd += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,"
                                        f"multidevs=remap{access}"]
-            words += ["bed_root=9p", CHECKS]
+            words += ["bed_root=9p", self.kernel.append]
             if self.interactive:
                 cmd += ["-chardev", "stdio,id=port,signal=off", "-device", "virtconsole,chardev=port"]
                 words += ["bed_io=shell", f"TERM={os.environ.get('TERM', 'vt100')}"]
@@ -210,8 +209,11 @@ class Machine:
         while time.monotonic() < moved + limit:
             if self.process.poll() is not None:
                 return True
-            if self.log.exists() and b"Run /init as init process" in self.log.read_bytes():
+            log = self.log.read_bytes() if self.log.exists() else b""
+            if b"Run /init as init process" in log:
                 return True
+            if len(log) != size:
+                moved, size = time.monotonic(), len(log)
             time.sleep(0.1)
         return False
 
@@ -225,8 +227,6 @@ class Machine:
         stream.flush()
         while True:
             answer = json.loads(stream.readline())
-            if len(log) != size:
-                moved, size = time.monotonic(), len(log)
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:

@@ -34,6 +34,11 @@ class DebugKernel:
     memory = "4G"
     slower = 6
     sw_sync = True
+    # Emulation is slow and the host may be busy: what takes long is not yet a lockup. Every
+    # finding is printed. page_poison=1, which shows memory that was not cleared or that is written
+    # after it was freed, doubles the time that pages cost; it is there to be appended.
+    append = ("watchdog_thresh=60 workqueue.watchdog_thresh=120 kasan_multi_shot "
+              "printk.devkmsg=on")
 
     def __init__(self, name):
         self.name = name
@@ -112,8 +117,8 @@ class DebugKernel:
         print(f"bed: building kernel {self.name}, 6 to 15 minutes, log {self.directory}/build.log",
               file=sys.stderr, flush=True)
         self._forget_old()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        # A build that was interrupted goes on where it was.
+        self.directory.mkdir(parents=True, exist_ok=True)
         self._unpack()
         self._configure()
         kconfig = f"KBUILD_KCONFIG={self.inside}/Kconfig.top"
