@@ -47,14 +47,16 @@ static int zcgem_fill_tables(struct zcgem_object *obj, unsigned long addr, u64 o
 
 	while (size && !ret) {
 		struct vm_area_struct *vma = zcgem_find_mapping(obj, addr, offset);
-		/* A fault fills to the end of its page table, or more. */
-		u64 step = min(size, PMD_SIZE - (addr & ~PMD_MASK));
 		bool unlocked = false;
+		u64 step;
 
 		if (!vma) {
 			ret = -EINVAL;
 			break;
 		}
+		/* A fault fills to the end of its page table, but no other VMA. */
+		step = min(size, PMD_SIZE - (addr & ~PMD_MASK));
+		step = min_t(u64, step, vma->vm_end - addr);
 		ret = fixup_user_fault(mm, addr,
 				       vma->vm_flags & VM_WRITE ? FAULT_FLAG_WRITE : 0,
 				       &unlocked);

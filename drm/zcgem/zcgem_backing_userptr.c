@@ -19,6 +19,7 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -110,12 +111,25 @@ static int zcgem_userptr_add(struct zcgem_pages *pages, struct page **batch, int
 	return 0;
 }
 
+/*
+ * A pin may not fault in a page from where it must not stay. If huge pages are to be had
+ * only there, let an ordinary fault take one and the pin move it.
+ */
+static bool zcgem_userptr_fault_in(unsigned long address, unsigned int gup_flags)
+{
+	char __user *p = (char __user *)address;
+
+	return gup_flags & FOLL_WRITE ? !fault_in_safe_writeable(p, 1) :
+					!fault_in_readable(p, 1);
+}
+
 static int zcgem_userptr_pin_range(struct zcgem_pages *pages, struct page **batch,
 				   const struct drm_zcgem_userptr_range *range,
 				   unsigned int gup_flags)
 {
 	unsigned long address = range->address;
 	unsigned long left = range->size >> PAGE_SHIFT;
+	unsigned long faulted = 0;
 	int nr, ret;
 
 	while (left) {
@@ -126,6 +140,11 @@ static int zcgem_userptr_pin_range(struct zcgem_pages *pages, struct page **batc
 		nr = pin_user_pages_fast(address,
 					 min_t(unsigned long, left, ZCGEM_USERPTR_BATCH),
 					 gup_flags, batch);
+		if (nr == -EFAULT && faulted != address &&
+		    zcgem_userptr_fault_in(address, gup_flags)) {
+			faulted = address;
+			continue;
+		}
 		if (nr <= 0)
 			return nr ?: -EFAULT;
 		ret = zcgem_userptr_add(pages, batch, nr);

@@ -377,7 +377,8 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
  * pinned for it until it does.
  *
  * Return: 0, also if nothing was resident; -EBUSY if somebody has pinned the
- * object; -EOPNOTSUPP if its kind of memory cannot be had again; -EINTR.
+ * object; -EOPNOTSUPP if its kind of memory cannot be had again; -EACCES if it was
+ * revoked; -EINTR.
  */
 int zcgem_object_evict(struct zcgem_object *obj)
 {
@@ -389,6 +390,8 @@ int zcgem_object_evict(struct zcgem_object *obj)
 	}
 	if (!(obj->ops->flags & ZCGEM_BACKING_EVICTABLE))
 		return -EOPNOTSUPP;
+	if (obj->revoked)
+		return -EACCES;
 	if (obj->pins)
 		return -EBUSY;
 	/* An importer maps under dma_resv, where these cannot be had again. */

@@ -108,7 +108,7 @@ static int zcgem_build_sgt(struct sg_table *sgt, const struct zcgem_extents *ext
 	if (nents > UINT_MAX)
 		return -E2BIG;
 
-	ret = sg_alloc_table(sgt, nents, GFP_KERNEL);
+	ret = sg_alloc_table(sgt, nents, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
 
@@ -147,7 +147,7 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 	if (ret)
 		return ERR_PTR(ret == -EAGAIN ? -EBUSY : ret);
 
-	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 
