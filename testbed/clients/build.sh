@@ -16,3 +16,14 @@ program() { # name, pkg-config packages, sources
 program vulkan_share "vulkan libdrm" vulkan_share.c gpu.c buffer.c
 program vulkan_import "vulkan libdrm" vulkan_import.c gpu.c buffer.c
 program vulkan_host "vulkan libdrm" vulkan_host.c gpu.c buffer.c
+program check_png "libpng" check_png.c buffer.c
+
+protocols=$(pkg-config --variable=pkgdatadir wayland-protocols)
+for xml in stable/xdg-shell/xdg-shell stable/linux-dmabuf/linux-dmabuf-v1; do
+	name=${xml##*/}
+	wayland-scanner client-header "$protocols/$xml.xml" "$out/$name-client-protocol.h"
+	wayland-scanner private-code "$protocols/$xml.xml" "$out/$name-protocol.c"
+done
+program wayland_dmabuf "wayland-client libdrm" wayland_dmabuf.c buffer.c \
+	"$out/xdg-shell-protocol.c" "$out/linux-dmabuf-v1-protocol.c"
+program qemu_blob "libdrm" qemu_blob.c qtest.c buffer.c

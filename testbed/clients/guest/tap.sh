@@ -69,7 +69,8 @@ $(cat $tracing/trace)"
 
 # Programs are gone: so must be their memory.
 check_nothing_left() {
-	stats=/sys/kernel/debug/dri/$(basename "$(readlink -f "$(zcgem_node card)")" | tr -dc 0-9)/zcgem_stats
+	card=$(zcgem_node card)
+	stats=/sys/kernel/debug/dri/${card##*card}/zcgem_stats
 	tries=0
 	while left=$(grep -v '^evictions' "$stats" | grep -v ': 0$'); [ -n "$left" ] &&
 	      [ $tries -lt 50 ]; do
