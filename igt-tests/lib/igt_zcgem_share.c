@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects that are shared: by a second zcgem device, which maps and lets go when it is
+ * told to, or by vgem, which knows nothing of moves; with views, and with fences.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/dma-buf.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "igt_zcgem_share.h"
+#include "igt_zcgem_wrap.h"
+
+#define PROT_RW		(PROT_READ | PROT_WRITE)
+#define SHARE_SIZE	(48 * ZCGEM_PAGE)
+
+/* How long a fence is pending while something waits for it. */
+#define FENCE_US	100000
+
+/**
+ * load_devices:
+ * @count: how many zcgem devices there shall be
+ *
+ * Loads the module again if there are not as many; nothing of it may be open.
+ *
+ * Returns: Whether there are.
+ */
+bool load_devices(unsigned int count)
+{
+	char command[128];
+	unsigned int now = 0;
+	FILE *file;
+
+	file = fopen("/sys/module/zcgem/parameters/num_devices", "r");
+	if (file) {
+		if (fscanf(file, "%u", &now) != 1)
+			now = 0;
+		fclose(file);
+	}
+	if (now == count)
+		return true;
+
+	snprintf(command, sizeof(command),
+		 "modprobe -r zcgem && modprobe zcgem num_devices=%u", count);
+	return !system(command);
+}
+
+/**
+ * open_device:
+ * @number: which zcgem device
+ *
+ * Returns: A descriptor of its render node, or -1.
+ */
+int open_device(unsigned int number)
+{
+	char path[128], node[160];
+	glob_t found;
+	int fd = -1;
+
+	if (number)
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/zcgem.%u/drm/renderD*",
+			 number);
+	else
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/zcgem/drm/renderD*");
+
+	if (!glob(path, 0, NULL, &found)) {
+		snprintf(node, sizeof(node), "/dev/dri/%s", strrchr(found.gl_pathv[0], '/') + 1);
+		fd = open(node, O_RDWR | O_CLOEXEC);
+	}
+	globfree(&found);
+	return fd;
+}
+
+static bool does_vgem_map(const struct devices *devices)
+{
+	uint32_t handle = zcgem_create(devices->fd, ZCGEM_PAGE, 0), theirs;
+	int dmabuf = zcgem_export(devices->fd, handle);
+	struct drm_zcgem_gem_info info;
+
+	igt_assert_eq(__zcgem_import(devices->vgem, dmabuf, &theirs), 0);
+	zcgem_info(devices->fd, handle, &info);
+	gem_close(devices->vgem, theirs);
+	gem_close(devices->fd, handle);
+	close(dmabuf);
+	return info.pins;
+}
+
+/**
+ * open_devices:
+ * @devices: filled
+ *
+ * Skips unless there are two zcgem devices and vgem.
+ */
+void open_devices(struct devices *devices)
+{
+	igt_require_f(load_devices(2), "cannot load zcgem with two devices\n");
+	devices->fd = open_device(0);
+	devices->other = open_device(1);
+	igt_require_f(devices->fd >= 0 && devices->other >= 0, "no two zcgem devices\n");
+	devices->vgem = __drm_open_driver(DRIVER_VGEM);
+	igt_require_f(devices->vgem >= 0 && vgem_has_fences(devices->vgem),
+		      "no vgem device with fences\n");
+	devices->live = zcgem_get_param(devices->fd, DRM_ZCGEM_PARAM_LIVE_INVALIDATION);
+	devices->vgem_maps = does_vgem_map(devices);
+}
+
+/**
+ * close_devices:
+ * @devices: what open_devices() filled
+ *
+ * Leaves one zcgem device, as other tests expect.
+ */
+void close_devices(struct devices *devices)
+{
+	close(devices->fd);
+	close(devices->other);
+	drm_close_driver(devices->vgem);
+	load_devices(1);
+}
+
+/**
+ * run_shared:
+ * @devices: descriptors that stay open
+ * @test: body of a subtest
+ *
+ * Runs @test with descriptors of its own, closes those, and checks that nothing is
+ * left on either device.
+ */
+void run_shared(const struct devices *devices, void (*test)(const struct devices *devices))
+{
+	struct zcgem_snapshot before[2];
+	struct devices own = *devices;
+
+	zcgem_take_snapshot(devices->fd, &before[0]);
+	zcgem_take_snapshot(devices->other, &before[1]);
+	own.fd = drm_reopen_driver(devices->fd);
+	own.other = drm_reopen_driver(devices->other);
+	own.vgem = drm_reopen_driver(devices->vgem);
+	test(&own);
+	close(own.fd);
+	close(own.other);
+	close(own.vgem);
+	zcgem_check_leaks(devices->fd, &before[0]);
+	zcgem_check_leaks(devices->other, &before[1]);
+}
+
+/**
+ * begin_fence:
+ * @vgem: vgem's descriptor
+ * @dmabuf: a dma-buf, which all who want to read or write wait for from now on
+ * @fence: filled
+ *
+ * vgem itself signals the fence after 10 s, so nothing can hang on it for good.
+ */
+void begin_fence(int vgem, int dmabuf, struct fence *fence)
+{
+	struct dma_buf_export_sync_file get = { .flags = DMA_BUF_SYNC_READ };
+	struct dma_buf_import_sync_file put = { .flags = DMA_BUF_SYNC_WRITE };
+	int buffer;
+
+	*fence = (struct fence) {
+		.vgem = vgem, .bo = { .width = 64, .height = 16, .bpp = 32 },
+	};
+	vgem_create(vgem, &fence->bo);
+	fence->id = vgem_fence_attach(vgem, &fence->bo, VGEM_FENCE_WRITE);
+	buffer = zcgem_export(vgem, fence->bo.handle);
+	igt_assert_eq(ioctl(buffer, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &get), 0);
+	put.fd = get.fd;
+	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &put), 0);
+	close(get.fd);
+	close(buffer);
+}
+
+static void *signal_fence(void *data)
+{
+	struct fence *fence = data;
+
+	usleep(FENCE_US);
+	fence->signalled = true;
+	vgem_fence_signal(fence->vgem, fence->id);
+	return NULL;
+}
+
+/**
+ * signal_later:
+ * @fence: a pending fence
+ *
+ * Whatever waits for the fence meanwhile finds @fence->signalled set when it is done.
+ */
+void signal_later(struct fence *fence)
+{
+	igt_assert_eq(pthread_create(&fence->thread, NULL, signal_fence, fence), 0);
+}
+
+/**
+ * end_fence:
+ * @fence: a fence, pending or not, or none
+ */
+void end_fence(struct fence *fence)
+{
+	if (!fence->id)
+		return;
+	if (fence->thread) {
+		pthread_join(fence->thread, NULL);
+	} else {
+		fence->signalled = true;
+		vgem_fence_signal(fence->vgem, fence->id);
+	}
+	gem_close(fence->vgem, fence->bo.handle);
+	fence->id = 0;
+}
+
+/**
+ * dmabuf_sync:
+ * @dmabuf: a dma-buf
+ * @flags: DMA_BUF_SYNC flags
+ *
+ * Returns: 0 or -errno.
+ */
+int dmabuf_sync(int dmabuf, uint64_t flags)
+{
+	struct dma_buf_sync arg = { .flags = flags };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &arg) ? -errno : 0;
+
+	errno = 0;
+	return err;
+}
+
+/**
+ * map_dmabuf:
+ * @dmabuf: a dma-buf
+ * @size: bytes
+ *
+ * Returns: The start of a writable mapping.
+ */
+void *map_dmabuf(int dmabuf, uint64_t size)
+{
+	void *map = mmap(NULL, size, PROT_RW, MAP_SHARED, dmabuf, 0);
+
+	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
+	return map;
+}
+
+/**
+ * punch:
+ * @memfd: a memfd
+ * @offset: start of the hole, bytes
+ * @size: bytes
+ */
+void punch(int memfd, uint64_t offset, uint64_t size)
+{
+	igt_assert_eq(fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+				size), 0);
+}
+
+/**
+ * evictions:
+ * @fd: zcgem descriptor
+ * @handle: GEM handle
+ *
+ * Returns: How often the object's pages were taken back.
+ */
+uint64_t evictions(int fd, uint32_t handle)
+{
+	struct drm_zcgem_gem_info info;
+
+	zcgem_info(fd, handle, &info);
+	return info.evictions;
+}
+
+/**
+ * share_name:
+ * @share: an object that is shared
+ *
+ * Returns: What it is, for people.
+ */
+const char *share_name(const struct share *share)
+{
+	static const char * const sources[] = { "memfd", "userptr", "pool" };
+	static const char * const uses[] = { "attached", "mapped", "fence pending" };
+	static char name[80];
+
+	snprintf(name, sizeof(name), "%s, %s importer, %s%s%s", sources[share->source],
+		 share->importer == IMPORTER_DYNAMIC ? "dynamic" : "static", uses[share->use],
+		 share->mapped ? ", has a scatter list" : "", share->pinned ? ", pinned" : "");
+	return name;
+}
+
+/**
+ * importer_fd:
+ * @share: an object that is shared
+ *
+ * Returns: The importer's descriptor.
+ */
+int importer_fd(const struct share *share)
+{
+	return share->importer == IMPORTER_DYNAMIC ? share->devices->other :
+						     share->devices->vgem;
+}
+
+static void *map_static(int vgem, uint32_t handle, uint64_t size)
+{
+	struct drm_mode_map_dumb arg = { .handle = handle };
+	void *map;
+
+	/* on newer kernels the imported buffer itself cannot be mapped so */
+	if (igt_ioctl(vgem, DRM_IOCTL_MODE_MAP_DUMB, &arg)) {
+		errno = 0;
+		return NULL;
+	}
+	map = mmap(NULL, size, PROT_RW, MAP_SHARED, vgem, arg.offset);
+	return map == MAP_FAILED ? NULL : map;
+}
+
+/*
+ * A dynamic importer has a scatter list when it wants one, and pins only on kernels
+ * that cannot tell it of moves. vgem has one from the start, or on newer kernels never.
+ */
+static void look_at_importer(struct share *share, uint64_t maps_before)
+{
+	struct drm_zcgem_gem_info info;
+	struct zcgem_snapshot now;
+
+	zcgem_take_snapshot(share->devices->fd, &now);
+	zcgem_info(share->devices->fd, share->handle, &info);
+	igt_assert_eq_u64(info.attachments, 1);
+	share->mapped = now.dma_maps > maps_before;
+	share->pinned = info.pins;
+
+	if (share->importer == IMPORTER_STATIC) {
+		igt_assert_eq(share->mapped, share->devices->vgem_maps);
+		igt_assert_eq(share->pinned, share->mapped);
+	} else {
+		igt_assert_eq(share->mapped, share->use != USE_ATTACHED);
+		igt_assert_eq(share->pinned, share->mapped && !share->devices->live);
+	}
+}
+
+/**
+ * begin_share:
+ * @devices: the devices
+ * @source: what to make the object of
+ * @importer: who imports it
+ * @use: what the importer does with it
+ * @share: filled
+ *
+ * The memory is filled with seed 1, and every view has been looked at.
+ */
+void begin_share(const struct devices *devices, enum share_source source,
+		 enum share_importer importer, enum share_use use, struct share *share)
+{
+	const uint64_t size = SHARE_SIZE;
+	struct zcgem_snapshot before;
+
+	*share = (struct share) {
+		.devices = devices, .source = source, .importer = importer, .use = use,
+		.size = size, .memfd = -1,
+	};
+	zcgem_take_snapshot(devices->fd, &before);
+
+	if (source == SOURCE_MEMFD) {
+		share->memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+		share->own = zcgem_map_memfd(share->memfd, 0, size);
+		share->handle = zcgem_wrap_memfd(devices->fd, share->memfd, 0, size, 0);
+	} else if (source == SOURCE_USERPTR) {
+		share->own = zcgem_anonymous(size);
+		share->handle = zcgem_wrap_address(devices->fd, share->own, size, 0);
+	} else {
+		share->handle = zcgem_create(devices->fd, size, 0);
+	}
+
+	share->dmabuf = zcgem_export(devices->fd, share->handle);
+	igt_assert_eq(__zcgem_import(importer_fd(share), share->dmabuf, &share->theirs), 0);
+	if (importer == IMPORTER_DYNAMIC && use != USE_ATTACHED)
+		zcgem_populate(devices->other, share->theirs, size, NULL);
+
+	share->views[VIEW_GEM] = zcgem_mmap(devices->fd, share->handle, size, PROT_RW);
+	share->views[VIEW_DMABUF] = map_dmabuf(share->dmabuf, size);
+	if (importer == IMPORTER_DYNAMIC)
+		share->views[VIEW_IMPORTER] = zcgem_mmap(devices->other, share->theirs, size,
+							 PROT_RW);
+	else
+		share->views[VIEW_IMPORTER] = map_static(devices->vgem, share->theirs, size);
+
+	zcgem_fill(share->own ?: share->views[VIEW_GEM], size, 1);
+	check_views(share, 1);
+	look_at_importer(share, before.dma_maps);
+
+	if (use == USE_FENCED)
+		begin_fence(devices->vgem, share->dmabuf, &share->fence);
+	igt_debug("%s\n", share_name(share));
+}
+
+/**
+ * importer_let_go:
+ * @share: an object that is shared
+ *
+ * The importer gives back its scatter list; vgem can do so only by closing.
+ */
+void importer_let_go(struct share *share)
+{
+	if (share->importer == IMPORTER_DYNAMIC) {
+		zcgem_evict(share->devices->other, share->theirs, share->size);
+	} else {
+		/* a mapping of vgem's is a reference to the buffer, too */
+		if (share->views[VIEW_IMPORTER])
+			munmap(share->views[VIEW_IMPORTER], share->size);
+		share->views[VIEW_IMPORTER] = NULL;
+		gem_close(share->devices->vgem, share->theirs);
+		share->theirs = 0;
+	}
+	share->mapped = false;
+	share->pinned = false;
+}
+
+/**
+ * close_views:
+ * @share: an object that is shared
+ */
+void close_views(struct share *share)
+{
+	int i;
+
+	for (i = 0; i < VIEWS; i++) {
+		if (share->views[i])
+			munmap(share->views[i], share->size);
+		share->views[i] = NULL;
+	}
+}
+
+/**
+ * end_share:
+ * @share: what begin_share() filled
+ *
+ * Handles of a device that is gone need not be closed: set them to 0 before.
+ */
+void end_share(struct share *share)
+{
+	end_fence(&share->fence);
+	close_views(share);
+	if (share->theirs)
+		gem_close(importer_fd(share), share->theirs);
+	close(share->dmabuf);
+	if (share->handle)
+		gem_close(share->devices->fd, share->handle);
+	if (share->own)
+		munmap(share->own, share->size);
+	if (share->memfd >= 0)
+		close(share->memfd);
+}
+
+/**
+ * check_views:
+ * @share: an object that is shared
+ * @seed: what zcgem_fill() was given
+ */
+void check_views(const struct share *share, uint64_t seed)
+{
+	int i;
+
+	for (i = 0; i < VIEWS; i++)
+		if (share->views[i])
+			zcgem_check(share->views[i], share->size, seed);
+}
