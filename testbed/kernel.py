@@ -14,8 +14,8 @@ from debug.kernel import DebugKernel
 # Modules that guests get besides zcgem; what these depend on comes along.
 MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm", "drm",
            "drm_kms_helper", "drm_shmem_helper", "drm_ttm_helper", "drm_exec", "gpu-sched", "vgem",
-           "cirrus", "cirrus-qemu", "bochs", "udmabuf", "configfs", "loop", "ext4", "intel-iommu",
-           "virtio_iommu", "fuse", "zram"]
+           "cirrus", "cirrus-qemu", "bochs", "udmabuf", "configfs", "loop", "ext4", "crc32c_generic",
+           "intel-iommu", "virtio_iommu", "fuse", "zram"]
 
 
 def _unpack_vmlinux(image):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """One virtual machine: what QEMU gets, how long it may take, what came out of it."""
 
+import ctypes
 import json
 import os
 import pathlib
 import selectors
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +27,14 @@ QEMU = "qemu-system-x86_64"
 APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check tsc=reliable"
 # Seconds for a kernel to come to init; 3 are usual.
 BOOT_LIMIT = 45
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    """A bed that is killed leaves no machine behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Options:
@@ -182,6 +192,7 @@ class Machine:
         for attempt in (1, 2):
             self._start()
             if self._came_up(BOOT_LIMIT * self.kernel.slower) or attempt == 2:
+                self.began = time.monotonic()
                 return
             print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",
                   file=sys.stderr, flush=True)
@@ -195,11 +206,12 @@ class Machine:
         fds = [channel.fileno() for channel in self.inherited]
         self.log.unlink(missing_ok=True)
         if self.interactive:
-            self.process = subprocess.Popen(command, pass_fds=fds)
+            self.process = subprocess.Popen(command, pass_fds=fds, preexec_fn=_die_with_parent)
         else:
             with open(self.directory / "qemu.log", "w") as qemu_log:
                 self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL,
-                                                stdout=qemu_log, stderr=subprocess.STDOUT)
+                                                stdout=qemu_log, stderr=subprocess.STDOUT,
+                                                preexec_fn=_die_with_parent)
         for channel in self.inherited:
             channel.close()
 
@@ -257,7 +269,7 @@ class Machine:
         self.ours.sendall(data)
 
     def finish(self, timeout, echo=None):
-        """Wait for the machine's end, at most timeout seconds from its start."""
+        """Wait for the machine's end, at most timeout seconds from the start of its init."""
         deadline = self.began + timeout
         trouble = None
         try:

@@ -73,7 +73,7 @@ def locked(name):
     """Only one process builds a thing; running machines hold no lock."""
     with open(cache_dir() / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
 
 
 def mirror():
@@ -107,17 +107,18 @@ class Tree:
     def get(self):
         """Path of the tree; makes it first where it is not there yet."""
         if not self.path.is_dir():
-            with locked(self.name):
+            with locked(self.name) as lock:
                 if not self.path.is_dir():
-                    self._make()
+                    self._make(lock)
         return self.path
 
-    def _make(self):
+    def _make(self, lock):
         part = self.path.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         print(f"bed: making root tree {self.name} from {self.suite} "
               f"({len(self.packages)} packages and what they need)", file=sys.stderr, flush=True)
-        cmd = ["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
+        # A mount namespace of its own, so that nothing stays mounted in a tree that is given up.
+        cmd = ["unshare", "-m", "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
                # Mirrors that keep a suite as it was on one day have stale Release files.
                "--aptopt=Acquire::Check-Valid-Until \"false\"",
                "--aptopt=Acquire::Languages \"none\"",
@@ -129,8 +130,9 @@ class Tree:
         cmd += [self.suite, str(part), mirror()]
         log = self.path.with_suffix(".log")
         with open(log, "w") as out:
-            status = subprocess.run(cmd, stdout=out, stderr=subprocess.STDOUT,
-                                    stdin=subprocess.DEVNULL, cwd="/").returncode
+            # It has the lock as well: it may outlive a bed that is killed.
+            status = subprocess.run(cmd, stdout=out, stderr=subprocess.STDOUT, cwd="/",
+                                    stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()]).returncode
         if status:
             tail = log.read_text(errors="replace").splitlines()[-15:]
             raise TreeError(f"mmdebstrap failed for {self.name}:\n" + "\n".join(tail))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Runs test groups: puts those of equal machine options into one guest and collects results."""
 
+import concurrent.futures
 import copy
 import fnmatch
+import functools
 import pathlib
 import re
 import shlex
@@ -20,7 +22,8 @@ import swsync
 HERE = pathlib.Path(__file__).resolve().parent
 IGT_TESTS = "build/guest/igt-tests"
 BOOT_TIMEOUT = 90
-TRIES = 3
+TRIES = 5
+PARALLEL = 2
 
 
 class SystemList:
@@ -82,13 +85,21 @@ class Guest:
 
     def __init__(self, k, modules, members):
         self.kernel, self.modules, self.members = k, modules, members
+        self.machines = []
 
     def run(self):
         found, waiting = [], list(self.members)
         while waiting:
             more, waiting = self._boot(waiting)
             found += more
-        return self._more_tries(found)
+        found = self._more_tries(found)
+        failed = any(result.status == results.FAIL for result in found)
+        for vm in self.machines:
+            if failed:
+                print(f"bed: kept {vm.directory}", flush=True)
+            else:
+                vm.forget()
+        return found
 
     def _more_tries(self, found):
         """Tests that are known to depend on the host's speed get more tries, in fresh guests."""
@@ -116,6 +127,7 @@ class Guest:
         script += "cd /work\n" + "".join(_group_script(member, slower) for member in members)
         script += "sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/\n"
         vm = machine.Machine(self.kernel, members[0].options, script, self.modules)
+        self.machines.append(vm)
         vm.start()
         outcome = vm.finish(slower * (BOOT_TIMEOUT
                                       + sum(member.timeout + 10 for member in members)))
@@ -140,10 +152,6 @@ class Guest:
             said = unload.read_text().strip()
             found.append(results.Result(name, "unload", "", results.FAIL if said else results.PASS,
                                         said))
-        if all(result.status != results.FAIL for result in found):
-            vm.forget()
-        else:
-            print(f"bed: kept {vm.directory}", flush=True)
         return found, left
 
     def _results(self, member, out):
@@ -202,17 +210,22 @@ def run(kernels, filters, offered=None):
         clients.programs(kernels)
     # What has nothing to do with the kernel runs with one whose speed it knows.
     stock = [name for name in kernels if name in rootfs.SUITES][:1]
+    guests, host = [], []
     for name in kernels:
         k = kernel.get(name)
         modules = build.modules(k, extra=[] if k.sw_sync else [swsync.module(k)])
-        here = [group for group in chosen if not group.once or name in stock]
         boots = {}
-        for group in here:
+        for group in chosen:
+            if group.once and name not in stock:
+                continue
             if group.kind == "host":
-                report.add(group.command(k, modules))
+                host.append(functools.partial(group.command, k, modules))
             else:
                 boots.setdefault(group.options.key(), []).append(group)
-        for members in boots.values():
-            report.add(Guest(k, modules, members).run())
+        guests += [Guest(k, modules, members).run for members in boots.values()]
+    # The long ones first. A guest is mostly busy with one processor.
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        for running in [pool.submit(task) for task in guests + host]:
+            report.add(running.result())
     report.write(build.BUILD / "results")
     return report.close()
