@@ -11,8 +11,8 @@ SOURCES = build.ROOT / "testbed/clients"
 PROGRAMS = build.BUILD / "clients"
 
 # Name of a script in guest/, and how long it may take.
-SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "qemu": 400, "gstreamer": 240,
-           "weston": 240}
+SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "egl": 180, "qemu": 400,
+           "libcamera": 120, "gstreamer": 240, "weston": 240, "wlroots": 180}
 
 # QEMU's emulation of AVX2 gathers is wrong in some versions, and llvmpipe would use them. The
 # kernel's selftest needs 1030 huge pages.

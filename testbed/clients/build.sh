@@ -16,6 +16,8 @@ program() { # name, pkg-config packages, sources
 program vulkan_share "vulkan libdrm" vulkan_share.c gpu.c buffer.c
 program vulkan_import "vulkan libdrm" vulkan_import.c gpu.c buffer.c
 program vulkan_host "vulkan libdrm" vulkan_host.c gpu.c buffer.c
+program egl_import "egl glesv2 libdrm" egl_import.c gl.c buffer.c
+program gbm_draw "gbm egl glesv2" gbm_draw.c gl.c buffer.c
 program check_png "libpng" check_png.c buffer.c
 
 protocols=$(pkg-config --variable=pkgdatadir wayland-protocols)
