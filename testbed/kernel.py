@@ -35,6 +35,7 @@ def _unpack_vmlinux(image):
 
 class Kernel:
     memory = "2G"
+    qemu = []
     append = "kfence.sample_interval=20 slab_nomerge"   # compiled in, but off
     slower = 1          # how much longer things may take
     sw_sync = False     # is it built in?

@@ -180,7 +180,7 @@ class Machine:
         if self.monitor:
             self.qmp, number = self._channel()
             cmd += ["-chardev", f"socket,id=qmp,fd={number}", "-mon", "chardev=qmp,mode=control"]
-        cmd += ["-cpu", cpu, *shlex.split(o.qemu)]
+        cmd += ["-cpu", cpu, *self.kernel.qemu, *shlex.split(o.qemu)]
         return cmd + ["-append", " ".join([APPEND, *words, o.append])]
 
     def start(self):
