@@ -25,6 +25,8 @@ QEMU = "qemu-system-x86_64"
 
 # Every message reaches the console.
 APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check tsc=reliable"
+# What the kernel says when it starts init.
+INIT_BEGINS = "Run /init as init process"
 # Seconds for a kernel to come to init; 3 are usual.
 BOOT_LIMIT = 45
 
@@ -86,6 +88,10 @@ def initrd(path, modules, job, extra=None):
     archive.write(path)
 
 
+# A status that QEMU does not end with by itself.
+KVM_WORKS = 42
+
+
 def accelerator(kernel):
     """kvm or tcg, by trying once: a /dev/kvm that exists may still not boot a stock kernel."""
     memory = rootfs.cache_dir() / "accelerator"
@@ -98,7 +104,7 @@ def accelerator(kernel):
     if os.access("/dev/kvm", os.R_OK | os.W_OK):
         directory = build.BUILD / f"kvm-{os.getpid()}"
         directory.mkdir(parents=True, exist_ok=True)
-        initrd(directory / "initrd", {}, "true")
+        initrd(directory / "initrd", {}, f"exit {KVM_WORKS}")
         try:
             status = subprocess.run(
                 [QEMU, "-accel", "kvm", "-cpu", "max", "-m", "512M", "-nodefaults",
@@ -106,7 +112,7 @@ def accelerator(kernel):
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", str(kernel.image()),
                  "-initrd", str(directory / "initrd"), "-append", APPEND + " bed_io=none"],
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=10).returncode
-            answer = "kvm" if status == 1 else "tcg"
+            answer = "kvm" if status == KVM_WORKS << 1 | 1 else "tcg"
         except subprocess.TimeoutExpired:
             pass
         shutil.rmtree(directory)
@@ -222,7 +228,7 @@ class Machine:
             if self.process.poll() is not None:
                 return True
             log = self.log.read_bytes() if self.log.exists() else b""
-            if b"Run /init as init process" in log:
+            if INIT_BEGINS.encode() in log:
                 return True
             if len(log) != size:
                 moved, size = time.monotonic(), len(log)
@@ -290,13 +296,17 @@ class Machine:
                 echo.write(bytes(self.output))
                 echo.flush()
         if status is not None:
-            if status & 1:
-                status >>= 1
-            else:
-                qemu = self.directory / "qemu.log"
-                said = qemu.read_text(errors="replace").strip() if qemu.exists() else ""
+            qemu = self.directory / "qemu.log"
+            said = qemu.read_text(errors="replace").strip() if qemu.exists() else ""
+            if INIT_BEGINS not in log:
+                # QEMU ends with 1 when it can not start, as with a guest's status 0.
+                trouble = f"the guest never came to its init (QEMU: {status}) {said}".strip()
+                status = None
+            elif status < 0 or not status & 1:
                 trouble = f"the guest ended without a status (QEMU: {status}) {said}".strip()
                 status = None
+            else:
+                status >>= 1
         outcome = Outcome(status, bytes(self.output), log, trouble, self.directory,
                           time.monotonic() - self.began)
         (self.directory / "initrd").unlink(missing_ok=True)

@@ -30,6 +30,13 @@ def _panic(kernel, modules):
                     and "sysrq triggered crash" in outcome.explain()), outcome.explain()
 
 
+def _no_machine(kernel, modules):
+    # QEMU's status is 1 then, which is also how it hands on a guest's 0.
+    outcome = _boot(kernel, modules, "true", qemu="-no-such-option")
+    yield "QEMU does not start", (outcome.status is None and bool(outcome.trouble)), \
+        f"status {outcome.status}"
+
+
 def _hang(kernel, modules):
     outcome = _boot(kernel, modules, "echo up; sleep 1000", timeout=30)
     yield "hang", (outcome.output == b"up\n" and "did not end" in (outcome.trouble or "")
@@ -53,7 +60,7 @@ def run(kernel, modules):
 
     # The hanging one costs time but no work, so it runs beside the others.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        cases = (_hang, _status_and_warning, _panic, _deterministic)
+        cases = (_hang, _no_machine, _status_and_warning, _panic, _deterministic)
         for checks in pool.map(collect, cases):
             for name, good, seen in checks:
                 found.append(Result(kernel.name, "bed", name, PASS if good else FAIL,
