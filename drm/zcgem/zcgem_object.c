@@ -446,7 +446,11 @@ int zcgem_object_revoke(struct zcgem_object *obj)
 		zcgem_prime_invalidate(obj);
 		left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
 					     MAX_SCHEDULE_TIMEOUT);
-		return left < 0 ? left : 0;
+		if (left < 0)
+			return left;
+		/* Those who could be told may have let go. */
+		if (!list_empty(&obj->dma_maps) || obj->pins)
+			return 0;
 	}
 	return zcgem_object_drop_pages(obj);
 }

@@ -45,6 +45,10 @@ int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *
 		return -ENOENT;
 	obj = to_zcgem_object(gem);
 
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN) {
+		ret = -EOPNOTSUPP;
+		goto put;
+	}
 	if (obj->client != file->client_id) {
 		drm_dbg_ratelimited(drm, "only the creator of an object may revoke it\n");
 		ret = -EPERM;

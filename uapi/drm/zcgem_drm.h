@@ -443,8 +443,8 @@ struct drm_zcgem_gem_advise {
  * struct drm_zcgem_gem_revoke - Argument of %DRM_IOCTL_ZCGEM_GEM_REVOKE.
  *
  * Withdraws an object for good: mappings get SIGBUS, importers are told to let go
- * and the object's fences are waited for; later attempts to map, export or attach it
- * fail with EACCES. May be called again, for a newer count. Errors: EPERM if another
+ * and the object's fences are waited for; later attempts to map, attach or first export
+ * it fail with EACCES. May be called again, for a newer count. Errors: EPERM if another
  * client has made the object, EOPNOTSUPP for an imported one, EINTR with the object
  * revoked but fences perhaps still pending. Since version 4.
  */
