@@ -52,6 +52,7 @@ struct walk {
 	struct mutex lock;
 	struct leaf *leaves;
 	unsigned long count;
+	unsigned long max;
 };
 
 static const unsigned long leaf_size[] = {
@@ -63,7 +64,7 @@ static const unsigned long leaf_size[] = {
 static int add_leaf(struct walk *walk, unsigned long address, enum level level,
 		    unsigned long pfn, u64 entry)
 {
-	if (walk->count == MAX_LEAVES)
+	if (walk->count == walk->max)
 		return -E2BIG;
 
 	walk->leaves[walk->count++] = (struct leaf) {
@@ -129,10 +130,18 @@ static int walk_range(struct walk *walk, struct mm_struct *mm, unsigned long sta
 	unsigned long address = start, step;
 	int ret = 0;
 
+	vfree(walk->leaves);
+	walk->count = 0;
+	walk->max = DIV_ROUND_UP(end - start, PAGE_SIZE) + 1;
+	if (walk->max > MAX_LEAVES)
+		walk->max = MAX_LEAVES;
+	walk->leaves = vmalloc(array_size(walk->max, sizeof(*walk->leaves)));
+	if (!walk->leaves)
+		return -ENOMEM;
+
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 
-	walk->count = 0;
 	while (!ret && address < end) {
 		rcu_read_lock();
 		ret = walk_address(walk, mm, address, &step);
@@ -274,11 +283,6 @@ static int walker_open(struct inode *inode, struct file *file)
 	if (!walk)
 		return -ENOMEM;
 	mutex_init(&walk->lock);
-	walk->leaves = vmalloc(array_size(MAX_LEAVES, sizeof(*walk->leaves)));
-	if (!walk->leaves) {
-		seq_release_private(inode, file);
-		return -ENOMEM;
-	}
 	return 0;
 }
 
