@@ -893,7 +893,12 @@ static void check_readonly(int fd, int memfd, uint64_t size)
 	munmap(map, size);
 	close(dmabuf);
 
-	/* asked for a writable one: a refusal or one that is not */
+	/*
+	 * Asked for a writable one: a refusal or one that is not. By another
+	 * object, since the first dma-buf stays that of a handle.
+	 */
+	gem_close(fd, handle);
+	handle = zcgem_wrap_memfd(fd, memfd, 0, size, DRM_ZCGEM_WRAP_READONLY);
 	ret = __zcgem_export(fd, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf);
 	if (!ret) {
 		igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, O_RDONLY);
