@@ -17,9 +17,12 @@ import selftest
 
 
 class Group:
-    def __init__(self, name, kind, command=None, options=None, timeout=120, once=False):
+    def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
+                 programs=None, named=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
+        self.named = named          # runs only when it is asked for by name
+        self.programs = programs    # of kind igt: these; None: those that no group names
         self.once = once        # does not depend on the kernel: run with the first one only
 
 
@@ -28,7 +31,17 @@ def groups():
         Group("checkpatch", "host", hostchecks.checkpatch, once=True),
         Group("unit", "host", hostchecks.meson_tests, once=True),
         Group("bed", "host", selftest.run, once=True),
-        Group("zcgem", "igt", timeout=240),
+        Group("zcgem", "igt", timeout=300),
+        Group("sharing", "igt", timeout=300,
+              programs=["zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
+        Group("memory", "igt", timeout=400,
+              programs=["zcgem_account", "zcgem_fdinfo", "zcgem_pool", "zcgem_userptr"]),
+        # Long, and one of its tests has the OOM killer end a user of udmabuf.
+        Group("residency", "igt", timeout=400, programs=["zcgem_residency"],
+              options=machine.Options(mem="1536M"), named=True),
+        Group("mapping", "igt", timeout=500,
+              programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
+              options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),
         Group("igt", "igt-system", timeout=240),
         Group("demo", "host", demo.run),
     ]

@@ -183,12 +183,24 @@ def _last_test(outcome):
     return "in " + "@".join(started[-1]) if started else "before any test"
 
 
+def list_programs(group, offered):
+    if group.kind == "igt-system":
+        return SystemList().programs
+    if group.kind != "igt":
+        return []
+    if group.programs is not None:
+        return [name for name in own_tests() if name in group.programs]
+    named = {name for other in offered for name in other.programs or []}
+    return [name for name in own_tests() if name not in named]
+
+
 def choose(filters, offered):
     """Groups to run: all of those named, or only the IGT programs (or tests) that are named."""
     chosen = []
     for group in offered:
-        group.names = {"igt": own_tests, "igt-system": lambda: SystemList().programs}.get(
-            group.kind, list)()
+        group.names = list_programs(group, offered)
+        if group.named and not filters:
+            continue
         if not filters or any(fnmatch.fnmatch(group.name, pattern) for pattern in filters):
             chosen.append(group)
             continue
