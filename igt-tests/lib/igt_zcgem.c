@@ -26,6 +26,7 @@
 /* Objects die on a workqueue, so what a test left behind has 5 s to go. */
 #define SETTLE_STEP_US	10000
 #define SETTLE_STEPS	500
+#define SEAL_ATTEMPTS	20
 
 static void check_driver(int fd)
 {
@@ -668,7 +669,8 @@ void zcgem_release_memfd(int memfd)
 {
 	int step, ret;
 
-	for (step = 0; step < SETTLE_STEPS; step++) {
+	/* each attempt already waits a part of a second for pins to go */
+	for (step = 0; step < SEAL_ATTEMPTS; step++) {
 		ret = fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE);
 		if (!ret || errno != EBUSY)
 			break;
