@@ -2,6 +2,7 @@
 """One virtual machine: what QEMU gets, how long it may take, what came out of it."""
 
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -37,6 +38,21 @@ PR_SET_PDEATHSIG = 1
 def _die_with_parent():
     """A bed that is killed leaves no machine behind."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _slot():
+    """An open file that stands for one of the guests that may run at once, from all checkouts of
+    this machine: with more of them than processors everything that has a time limit fails."""
+    number = (os.cpu_count() or 1) + 1
+    while True:
+        for path in (rootfs.cache_dir() / f"guest-{n}.lock" for n in range(number)):
+            slot = open(path, "w")
+            try:
+                fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return slot
+            except BlockingIOError:
+                slot.close()
+        time.sleep(0.2)
 
 
 class Options:
@@ -195,6 +211,7 @@ class Machine:
         About one boot in a hundred stops under TCG while a stock kernel changes its clock source,
         long before anything of ours runs: then a second one is tried.
         """
+        self.slot = None if self.interactive else _slot()
         for attempt in (1, 2):
             self._start()
             if self._came_up(BOOT_LIMIT * self.kernel.slower) or attempt == 2:
@@ -288,6 +305,8 @@ class Machine:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
+            if self.slot:
+                self.slot.close()
         log = self.log.read_text(errors="replace") if self.log.exists() else ""
         if self.options.icount:
             serial = self.directory / "serial.log"
