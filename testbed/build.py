@@ -78,11 +78,16 @@ def module(kernel):
     return make_module(kernel, top / "drm/zcgem", top / "module.log")
 
 
-def walker(kernel):
-    """walker.ko, by which tests look at page tables."""
+# Modules for tests only, each in a directory here: walker, by which tests look at page tables, and
+# importer, a device that imports dma-bufs.
+TEST_MODULES = ["walker", "importer"]
+
+
+def test_module(kernel, name):
+    """One of TEST_MODULES."""
     top = BUILD / kernel.name
-    mirror_sources(ROOT / "testbed/walker", top / "walker")
-    return make_module(kernel, top / "walker", top / "walker.log")
+    mirror_sources(ROOT / "testbed" / name, top / name)
+    return make_module(kernel, top / name, top / f"{name}.log")
 
 
 def modules(kernel, zcgem=True, extra=()):
@@ -95,7 +100,7 @@ def modules(kernel, zcgem=True, extra=()):
         target.parent.mkdir(parents=True)
         shutil.copytree(kernel.module_directory(), target)
         (target / "updates").mkdir()
-        for path in [zcgem, walker(kernel), *extra]:
+        for path in [zcgem, *(test_module(kernel, name) for name in TEST_MODULES), *extra]:
             if path:
                 shutil.copy(path, target / "updates")
         subprocess.run(["depmod", "-b", str(base), kernel.version], check=True)
