@@ -8,7 +8,7 @@
  *
  * From a client to the memory there are three layers, and none reaches round the
  * next: the ioctls (zcgem_ioctl.c), CPU mappings (zcgem_mmap.c) and PRIME
- * (zcgem_prime.c) use objects (zcgem_object.c, zcgem_ttm.c) and their extents
+ * (zcgem_prime.c) use objects (zcgem_object.c, zcgem_residency.c) and their extents
  * (zcgem_pages.c, zcgem_extents.c); objects use backings (zcgem_backing_*.c).
  *
  * This file makes and removes the device. The module cannot be removed while a

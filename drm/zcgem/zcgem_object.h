@@ -35,7 +35,7 @@ struct zcgem_object;
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.
  *
- * Only zcgem_object.c and zcgem_ttm.c call these.
+ * Only zcgem_object.c, zcgem_residency.c and zcgem_ttm.c call these.
  */
 struct zcgem_backing_ops {
 	/** @name: For people, in debugfs. */
@@ -212,6 +212,11 @@ void zcgem_object_abandon(struct zcgem_object *obj);
 int zcgem_object_lock(struct zcgem_object *obj);
 void zcgem_object_unlock(struct zcgem_object *obj);
 int zcgem_object_charge(struct zcgem_object *obj, u64 size);
+pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
+
+extern const struct drm_gem_object_funcs zcgem_gem_funcs;
+
+/* zcgem_residency.c */
 int zcgem_object_prepare(struct zcgem_object *obj);
 int zcgem_object_acquire(struct zcgem_object *obj);
 bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
@@ -223,11 +228,10 @@ void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t np
 void zcgem_object_unmap_foreign(struct zcgem_object *obj);
 int zcgem_object_revoke(struct zcgem_object *obj);
 int zcgem_object_evict(struct zcgem_object *obj);
+
+/* zcgem_vmap.c */
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);
 void zcgem_object_vunmap(struct zcgem_object *obj);
-pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
-
-extern const struct drm_gem_object_funcs zcgem_gem_funcs;
 
 /* zcgem_ttm.c */
 extern const struct ttm_device_funcs zcgem_ttm_funcs;

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: memfd ranges
+ *
+ * The list of memfd ranges that an object is made of: what a client may name, in
+ * which files, and what it may then expect of them. Reading the list pins nothing.
+ *
+ * A writable object counts as a writable mapping of each file
+ * (&address_space.i_mmap_writable) for as long as it lives, resident or not. So
+ * F_ADD_SEALS refuses F_SEAL_WRITE with EBUSY, as it does for a shared mapping,
+ * and the seals that were looked at once, under the inode lock, hold. Pages can
+ * therefore be fetched again later without the inode lock, which must not be
+ * taken under mmap_lock or dma_resv.
+ *
+ * A list is changed by the thread that makes it only, before the object is known
+ * to anybody, and constant from then on. The inode lock is the only one taken.
+ */
+
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/memfd.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "zcgem_backing_memfd.h"
+#include "zcgem_compat.h"
+#include "zcgem_object.h"
+#include "zcgem_watch.h"
+
+/**
+ * zcgem_memfd_abandon() - Free a list of ranges.
+ * @memfd: the list
+ */
+void zcgem_memfd_abandon(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	zcgem_watch_end(memfd->watch);
+	for (i = 0; i < memfd->nr_files; i++) {
+		if (!memfd->readonly)
+			mapping_unmap_writable(memfd->files[i]->f_mapping);
+		fput(memfd->files[i]);
+	}
+	zcgem_table_free(memfd->files);
+	zcgem_table_free(memfd->ranges);
+	kfree(memfd);
+}
+
+/**
+ * zcgem_memfd_begin() - Start the list of ranges of a new object.
+ * @zdev: the device
+ * @count: how many ranges there will be at most
+ * @readonly: the object can only be read
+ *
+ * Return: an empty list, to be given to zcgem_memfd_finish() or
+ * zcgem_memfd_abandon(), or NULL.
+ */
+struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool readonly)
+{
+	struct zcgem_memfd *memfd;
+
+	memfd = kzalloc(sizeof(*memfd), GFP_KERNEL_ACCOUNT);
+	if (!memfd)
+		return NULL;
+
+	memfd->zdev = zdev;
+	memfd->readonly = readonly;
+	memfd->room = count;
+	memfd->ranges = zcgem_table_alloc(count, sizeof(*memfd->ranges));
+	memfd->files = zcgem_table_alloc(count, sizeof(*memfd->files));
+	if (!memfd->ranges || !memfd->files) {
+		zcgem_memfd_abandon(memfd);
+		return NULL;
+	}
+	return memfd;
+}
+
+/* May this file back an object? Takes a writable mapping of it on success. */
+static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
+{
+	struct drm_device *drm = &memfd->zdev->drm;
+	struct inode *inode = file_inode(file);
+	int seals, ret = 0;
+
+	inode_lock_shared(inode);
+	seals = zcgem_memfd_seals(file);
+	if (seals < 0) {
+		drm_dbg_ratelimited(drm, "not a memfd\n");
+		ret = seals;
+	} else if (!(seals & F_SEAL_SHRINK)) {
+		drm_dbg_ratelimited(drm, "memfd lacks F_SEAL_SHRINK\n");
+		ret = -EINVAL;
+	} else if (!(file->f_mode & FMODE_READ)) {
+		drm_dbg_ratelimited(drm, "memfd is not open for reading\n");
+		ret = -EACCES;
+	} else if (memfd->readonly) {
+		ret = 0;
+	} else if (!(file->f_mode & FMODE_WRITE)) {
+		drm_dbg_ratelimited(drm, "memfd is not open for writing\n");
+		ret = -EACCES;
+	} else if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+		drm_dbg_ratelimited(drm, "memfd is sealed against writing\n");
+		ret = -EPERM;
+	} else {
+		ret = mapping_map_writable(file->f_mapping);
+	}
+	inode_unlock_shared(inode);
+	return ret;
+}
+
+/**
+ * zcgem_memfd_add_range() - Append a range.
+ * @memfd: what zcgem_memfd_begin() returned
+ * @fd: the memfd
+ * @offset: bytes
+ * @size: bytes
+ *
+ * Return: 0 or an errno that &struct drm_zcgem_gem_wrap_memfd names.
+ */
+int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 size)
+{
+	struct drm_device *drm = &memfd->zdev->drm;
+	struct zcgem_memfd_range *range;
+	struct file *file, *last;
+	u64 end;
+	int ret;
+
+	if (!size || !PAGE_ALIGNED(offset) || !PAGE_ALIGNED(size) ||
+	    check_add_overflow(offset, size, &end)) {
+		drm_dbg_ratelimited(drm, "bad range: offset %#llx size %#llx\n",
+				    offset, size);
+		return -EINVAL;
+	}
+	/* Before the sum of the sizes can wrap around. */
+	if (size > ZCGEM_MAX_SIZE - ((u64)memfd->npages << PAGE_SHIFT)) {
+		drm_dbg_ratelimited(drm, "the ranges together are more than %llu bytes\n",
+				    ZCGEM_MAX_SIZE);
+		return -EFBIG;
+	}
+
+	file = fget(fd);
+	if (!file) {
+		drm_dbg_ratelimited(drm, "%d is no file descriptor\n", fd);
+		return -EBADF;
+	}
+
+	last = memfd->nr_files ? memfd->files[memfd->nr_files - 1] : NULL;
+	if (file == last) {
+		fput(file);
+	} else {
+		ret = zcgem_memfd_check_file(memfd, file);
+		if (ret) {
+			fput(file);
+			return ret;
+		}
+		memfd->files[memfd->nr_files++] = file;
+	}
+
+	if (end > i_size_read(file_inode(file))) {
+		drm_dbg_ratelimited(drm, "range ends at %#llx, after the end of the memfd\n",
+				    end);
+		return -EINVAL;
+	}
+
+	/* A range that continues the last one is more of the same. */
+	range = memfd->nr_ranges ? &memfd->ranges[memfd->nr_ranges - 1] : NULL;
+	if (!range || file != last ||
+	    range->start + (memfd->npages - range->first) != offset >> PAGE_SHIFT) {
+		range = &memfd->ranges[memfd->nr_ranges++];
+		range->first = memfd->npages;
+		range->start = offset >> PAGE_SHIFT;
+		range->file = memfd->nr_files - 1;
+	}
+	memfd->npages += size >> PAGE_SHIFT;
+	return 0;
+}
+
+/**
+ * zcgem_memfd_add_watch() - Watch the range that was added last.
+ * @memfd: the list
+ * @address: where the current process has mapped the range
+ * @size: bytes of the range
+ *
+ * Return: 0, -EINVAL for an address that shows something else, -ENOMEM.
+ */
+int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size)
+{
+	pgoff_t npages = size >> PAGE_SHIFT;
+
+	if (!PAGE_ALIGNED(address) || address > ULONG_MAX) {
+		drm_dbg_ratelimited(&memfd->zdev->drm, "bad watch address %#llx\n", address);
+		return -EINVAL;
+	}
+	if (!memfd->watch) {
+		memfd->watch = zcgem_watch_alloc(memfd->zdev);
+		if (!memfd->watch)
+			return -ENOMEM;
+	}
+	return zcgem_watch_add(memfd->watch, memfd->files[memfd->nr_files - 1], address,
+			       memfd->npages - npages, npages);
+}
+
+static void zcgem_memfd_trim_table(void **table, size_t used, size_t room, size_t size)
+{
+	void *smaller;
+
+	if (used > room / 2)
+		return;
+	smaller = zcgem_table_alloc(used, size);
+	if (!smaller)
+		return;
+	memcpy(smaller, *table, used * size);
+	zcgem_table_free(*table);
+	*table = smaller;
+}
+
+/**
+ * zcgem_memfd_trim() - Give back the room that merged ranges and shared files did not need.
+ * @memfd: a complete list
+ */
+void zcgem_memfd_trim(struct zcgem_memfd *memfd)
+{
+	zcgem_memfd_trim_table((void **)&memfd->ranges, memfd->nr_ranges, memfd->room,
+			       sizeof(*memfd->ranges));
+	zcgem_memfd_trim_table((void **)&memfd->files, memfd->nr_files, memfd->room,
+			       sizeof(*memfd->files));
+}
+
+/**
+ * zcgem_memfd_any_hugetlb() - Is a range on hugetlbfs?
+ * @memfd: the list
+ *
+ * Return: true if there is one.
+ */
+bool zcgem_memfd_any_hugetlb(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 0; i < memfd->nr_files; i++)
+		if (is_file_hugepages(memfd->files[i]))
+			return true;
+	return false;
+}
+
+/**
+ * zcgem_memfd_any_shmem() - Is a range on shmem?
+ * @memfd: the list
+ *
+ * Huge pages of hugetlbfs are of no use to reclaim, unpinned or not.
+ *
+ * Return: true if there is one.
+ */
+bool zcgem_memfd_any_shmem(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 0; i < memfd->nr_files; i++)
+		if (!is_file_hugepages(memfd->files[i]))
+			return true;
+	return false;
+}
+
+/**
+ * zcgem_memfd_find() - Which range backs a page.
+ * @memfd: the list
+ * @page: page of the object
+ *
+ * Return: index of the range.
+ */
+unsigned int zcgem_memfd_find(const struct zcgem_memfd *memfd, pgoff_t page)
+{
+	unsigned int low = 0, high = memfd->nr_ranges;
+
+	while (high - low > 1) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (memfd->ranges[mid].first <= page)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: memfd pages
+ *
+ * Pins the pages of a list of memfd ranges with memfd_pin_folios(), which moves
+ * them out of ZONE_MOVABLE and CMA first, and leaves three things to its caller.
+ *
+ * Pages that were allocated by fallocate() and never written are not uptodate:
+ * shmem would clear them at the first access through the file and destroy what was
+ * written through the object, so they are brought uptodate first. Pinning does not
+ * dirty, see zcgem_pages.c. And the huge pages that it fills holes of hugetlb files
+ * with are not counted right on any kernel: older ones take them without a
+ * reservation, which makes the global counter underflow, newer ones leave them out
+ * of nr_hugetlb. So holes are filled by fallocate() and the pages pinned under the
+ * inode lock, against new ones.
+ *
+ * Without filling, everything here may be called under dma_resv and mmap_lock; with
+ * it, under neither.
+ */
+
+#include <linux/err.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/memfd.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "zcgem_backing_memfd.h"
+#include "zcgem_device.h"
+#include "zcgem_pages.h"
+
+/* Folios asked for at once: a page of pointers. */
+#define ZCGEM_MEMFD_BATCH	(PAGE_SIZE / sizeof(struct folio *))
+
+/* Under dma_resv or not, but never with the folio's file punched meanwhile. */
+static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio, pgoff_t index)
+{
+	struct folio *same;
+
+	if (folio_test_uptodate(folio) || is_file_hugepages(file))
+		return 0;
+
+	same = shmem_read_folio(file->f_mapping, index);
+	if (IS_ERR(same))
+		return PTR_ERR(same);
+	folio_put(same);
+
+	/* Another folio means that this one was punched out just now. */
+	return same == folio ? 0 : -EAGAIN;
+}
+
+/* Pin pages [start, start + npages) of a file and append them. */
+static int zcgem_memfd_pin_range(struct zcgem_pages *pages, struct file *file,
+				 struct folio **folios, pgoff_t start, pgoff_t npages)
+{
+	while (npages) {
+		pgoff_t skip;
+		long i, nr;
+		int ret;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+
+		nr = memfd_pin_folios(file, (loff_t)start << PAGE_SHIFT,
+				      ((loff_t)(start + npages) << PAGE_SHIFT) - 1,
+				      folios, ZCGEM_MEMFD_BATCH, &skip);
+		if (nr <= 0)
+			return nr ?: -EFAULT;
+
+		skip >>= PAGE_SHIFT;
+		for (i = 0; i < nr; i++) {
+			unsigned long n = min_t(pgoff_t, npages,
+						folio_nr_pages(folios[i]) - skip);
+
+			ret = zcgem_memfd_make_uptodate(file, folios[i], start);
+			if (ret == -EAGAIN) {
+				/* Look at this part of the file again. */
+				unpin_folios(folios + i, nr - i);
+				break;
+			}
+			if (!ret)
+				ret = zcgem_pages_add_folio(pages, folios[i], skip, n);
+			if (ret) {
+				unpin_folios(folios + i, nr - i);
+				return ret;
+			}
+			start += n;
+			npages -= n;
+			skip = 0;
+		}
+	}
+	return 0;
+}
+
+/* The pages of the file that make up the huge pages of a range. */
+static void zcgem_memfd_huge_range(struct file *file, pgoff_t start, pgoff_t npages,
+				   pgoff_t *first, pgoff_t *count)
+{
+	unsigned long huge = 1UL << huge_page_order(hstate_file(file));
+
+	*first = round_down(start, huge);
+	*count = round_up(start + npages, huge) - *first;
+}
+
+/* Is every huge page of the range in the page cache? */
+static bool zcgem_memfd_is_filled(struct file *file, pgoff_t start, pgoff_t npages)
+{
+	struct folio_batch batch;
+	pgoff_t next = start, end = start + npages - 1;
+
+	while (next <= end) {
+		pgoff_t was = next;
+
+		folio_batch_init(&batch);
+		filemap_get_folios_contig(file->f_mapping, &next, end, &batch);
+		folio_batch_release(&batch);
+		if (next == was)
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/*
+ * Fill the holes of a hugetlb range through the file system, which reserves, and
+ * pin with the inode lock held for reading, so that nobody punches new ones.
+ */
+static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,
+				   struct folio **folios, pgoff_t start, pgoff_t npages)
+{
+	struct inode *inode = file_inode(file);
+	pgoff_t first, count;
+	int ret;
+
+	zcgem_memfd_huge_range(file, start, npages, &first, &count);
+	for (;;) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		inode_lock_shared(inode);
+		if (zcgem_memfd_is_filled(file, first, count)) {
+			ret = zcgem_memfd_pin_range(pages, file, folios, start, npages);
+			inode_unlock_shared(inode);
+			return ret;
+		}
+		inode_unlock_shared(inode);
+
+		if (!(file->f_mode & FMODE_WRITE))
+			return -EACCES;
+		ret = vfs_fallocate(file, 0, (loff_t)first << PAGE_SHIFT,
+				    (loff_t)count << PAGE_SHIFT);
+		if (ret)
+			return ret == -ENOSPC ? -ENOMEM : ret;
+	}
+}
+
+/**
+ * zcgem_memfd_all_filled() - Can the pages be pinned without filling holes?
+ * @memfd: a complete list
+ *
+ * Without the inode lock a hole may come into being after the look at it, so this is
+ * only for kernels where the worst of it is a page that vmstat does not count.
+ *
+ * Return: false if a hugetlb range has a hole.
+ */
+bool zcgem_memfd_all_filled(struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 0; i < memfd->nr_ranges; i++) {
+		struct zcgem_memfd_range *range = &memfd->ranges[i];
+		struct file *file = memfd->files[range->file];
+		pgoff_t first, count;
+
+		if (!is_file_hugepages(file))
+			continue;
+		zcgem_memfd_huge_range(file, range->start, zcgem_memfd_range_pages(memfd, i),
+				       &first, &count);
+		if (!zcgem_memfd_is_filled(file, first, count))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * zcgem_memfd_pin() - Pin the pages of all ranges.
+ * @memfd: a complete list
+ * @fill: fill holes of hugetlb files; inode locks are taken
+ *
+ * Return: a sealed set with one reference or an ERR_PTR().
+ */
+struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd, bool fill)
+{
+	struct zcgem_pages *pages;
+	struct folio **folios;
+	unsigned int i;
+	int ret = 0;
+
+	folios = kmalloc_array(ZCGEM_MEMFD_BATCH, sizeof(*folios), GFP_KERNEL_ACCOUNT);
+	if (!folios)
+		return ERR_PTR(-ENOMEM);
+	pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);
+	if (!pages) {
+		kfree(folios);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	for (i = 0; i < memfd->nr_ranges && !ret; i++) {
+		struct zcgem_memfd_range *range = &memfd->ranges[i];
+		struct file *file = memfd->files[range->file];
+		pgoff_t npages = zcgem_memfd_range_pages(memfd, i);
+
+		if (fill && is_file_hugepages(file))
+			ret = zcgem_memfd_pin_hugetlb(pages, file, folios, range->start,
+						      npages);
+		else
+			ret = zcgem_memfd_pin_range(pages, file, folios, range->start,
+						    npages);
+	}
+
+	kfree(folios);
+	if (ret) {
+		drm_dbg_ratelimited(&memfd->zdev->drm, "pinning failed in range %u: %d\n",
+				    i - 1, ret);
+		zcgem_pages_put(pages);
+		return ERR_PTR(ret);
+	}
+	zcgem_pages_seal(pages);
+	return pages;
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: residency
+ *
+ * Moves objects between resident and not. An object gets its pages when somebody
+ * first needs them, keeps them while it is pinned, and loses them to eviction, to
+ * revocation, or when it turns out that they have left their file. Whoever has a
+ * view of the pages is told before they go: page table entries are zapped,
+ * importers notified, fences waited for, and only then is anything unpinned.
+ *
+ * Everything here runs under the object's dma_resv but zcgem_object_prepare(),
+ * which takes it. Nothing here may be called in an MMU notifier, and reclaim only
+ * evicts what has no fences, since it must not wait for them.
+ */
+
+#include <linux/mm.h>
+
+#include <drm/drm_vma_manager.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "zcgem_compat.h"
+#include "zcgem_object.h"
+#include "zcgem_prime.h"
+#include "zcgem_shrinker.h"
+#include "zcgem_trace.h"
+
+/*
+ * Where mappings should go so that the largest leaf fits. The pages rarely
+ * change their layout, and a stale hint only costs smaller leaves.
+ */
+static void zcgem_object_note_layout(struct zcgem_object *obj)
+{
+	const struct zcgem_extents *extents = &obj->pages->extents;
+	unsigned int order = zcgem_extents_max_order(extents);
+	unsigned long i, block;
+
+	if (order >= PUD_SHIFT - PAGE_SHIFT)
+		order = PUD_SHIFT - PAGE_SHIFT;
+	else if (order >= PMD_SHIFT - PAGE_SHIFT)
+		order = PMD_SHIFT - PAGE_SHIFT;
+	else
+		order = 0;
+
+	block = 1UL << order;
+	for (i = 0; i < extents->count; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+
+		if (round_up(pfn, block) + block <= pfn + zcgem_extents_length(extents, i)) {
+			WRITE_ONCE(obj->map_phase,
+				   (pfn - extents->table[i].start) & (block - 1));
+			break;
+		}
+	}
+	WRITE_ONCE(obj->map_order, order);
+}
+
+/*
+ * An importer must let go when the exporter says so, with fences pending or not, which
+ * TTM would answer with a ghost object; so it has no part in this.
+ */
+static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operation_ctx *ctx)
+{
+	struct zcgem_pages *pages = obj->ops->acquire(obj, NULL, ctx);
+
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	obj->pages = pages;
+	return 0;
+}
+
+/**
+ * zcgem_object_unmap_foreign() - Let go of another driver's memory.
+ * @obj: an object whose memory is foreign, dma_resv held
+ */
+void zcgem_object_unmap_foreign(struct zcgem_object *obj)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (!obj->pages)
+		return;
+	obj->ops->release(obj, NULL);
+	zcgem_pages_put(obj->pages);
+	obj->pages = NULL;
+	atomic64_inc(&obj->evictions);
+}
+
+/**
+ * zcgem_object_acquire() - Make an object resident.
+ * @obj: the object, dma_resv held
+ *
+ * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if
+ * zcgem_object_prepare() must be called without locks first; else what the backing says.
+ */
+int zcgem_object_acquire(struct zcgem_object *obj)
+{
+	/* Rather fail than have the OOM killer make room for one object. */
+	struct ttm_operation_ctx ctx = { .interruptible = true, .gfp_retry_mayfail = true };
+	int ret;
+
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (obj->revoked)
+		return -EACCES;
+	if (obj->pages)
+		return 0;
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
+		return zcgem_object_map_foreign(obj, &ctx);
+
+	/* Eviction has taken the placement away and left the ttm_tt. */
+	if (!obj->bo.resource) {
+		ret = ttm_bo_validate(&obj->bo, &zcgem_system_placement, &ctx);
+		if (ret)
+			return ret;
+	}
+
+	ret = zcgem_ttm_bo_populate(&obj->bo, &ctx);
+	if (ret)
+		return ret;
+
+	zcgem_object_note_layout(obj);
+	zcgem_shrinker_add(obj);
+	return 0;
+}
+
+/**
+ * zcgem_object_prepare() - Make an object resident where any lock may be taken.
+ * @obj: the object; the caller holds neither its dma_resv nor mmap_lock
+ *
+ * Return: 0 or what the backing says, but never -EAGAIN.
+ */
+int zcgem_object_prepare(struct zcgem_object *obj)
+{
+	struct zcgem_pages *pages;
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	ret = zcgem_object_acquire(obj);
+	zcgem_object_unlock(obj);
+	if (ret != -EAGAIN)
+		return ret;
+
+	pages = obj->ops->prepare(obj);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+
+	ret = zcgem_object_lock(obj);
+	if (!ret) {
+		obj->staged = pages;
+		ret = zcgem_object_acquire(obj);
+		/* Still there if somebody else was faster. */
+		pages = obj->staged;
+		obj->staged = NULL;
+		zcgem_object_unlock(obj);
+	}
+	zcgem_pages_put(pages);
+	return ret;
+}
+
+/**
+ * zcgem_object_zap() - Take an object out of all page tables.
+ * @obj: the object
+ *
+ * Reaches mappings made through the node and through the dma-buf. Nothing keeps
+ * them from faulting back in but dma_resv, so hold it if they must not.
+ */
+void zcgem_object_zap(struct zcgem_object *obj)
+{
+	drm_vma_node_unmap(&obj->bo.base.vma_node, obj->bo.base.dev->anon_inode->i_mapping);
+}
+
+/* Take the pages away and have every view fetch them anew. */
+static int zcgem_object_drop_pages(struct zcgem_object *obj)
+{
+	struct ttm_placement nowhere = {};
+	long left;
+	int ret;
+
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (!obj->pages)
+		return 0;
+
+	zcgem_object_zap(obj);
+	zcgem_prime_invalidate(obj);
+
+	left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
+				     MAX_SCHEDULE_TIMEOUT);
+	if (left < 0)
+		return left;
+
+	/* Idle, and the lock is held: TTM unpopulates at once. */
+	ret = ttm_bo_validate(&obj->bo, &nowhere, &(struct ttm_operation_ctx){});
+	if (ret)
+		return ret;
+
+	atomic64_inc(&obj->evictions);
+	atomic_long_inc(&zcgem_object_device(obj)->counters.evictions);
+	return 0;
+}
+
+/**
+ * zcgem_object_evict() - Give an object's pages back.
+ * @obj: the object, dma_resv held
+ *
+ * CPU mappings are zapped and importers notified; both fetch the pages again
+ * when they need them. Pages that an importer has not unmapped by then stay
+ * pinned for it until it does.
+ *
+ * Return: 0, also if nothing was resident; -EBUSY if somebody has pinned the
+ * object; -EOPNOTSUPP if its kind of memory cannot be had again; -EACCES if it was
+ * revoked; -EINTR.
+ */
+int zcgem_object_evict(struct zcgem_object *obj)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN) {
+		zcgem_object_unmap_foreign(obj);
+		return 0;
+	}
+	if (!(obj->ops->flags & ZCGEM_BACKING_EVICTABLE))
+		return -EOPNOTSUPP;
+	if (obj->revoked)
+		return -EACCES;
+	if (obj->pins)
+		return -EBUSY;
+	/* An importer maps under dma_resv, where these cannot be had again. */
+	if (obj->prepare_only && atomic_read(&obj->attachments))
+		return -EBUSY;
+
+	trace_zcgem_evict(obj);
+	return zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_drop_stale() - Let go of pages that have left their file.
+ * @obj: the object, dma_resv held
+ * @first: first page that may have
+ * @npages: how many
+ *
+ * Does nothing if all is well, or if the object is pinned.
+ */
+void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
+		return;
+
+	trace_zcgem_invalidate(obj);
+	zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_revoke() - Withdraw an object from all who share it.
+ * @obj: the object, dma_resv held
+ *
+ * Pages of an address range or a memfd stay only with those who hold them already, by
+ * a scatter list or a kernel mapping; pages of the pool stay while there are such.
+ *
+ * Return: 0, -EOPNOTSUPP for foreign memory, -EINTR while waiting for fences.
+ */
+int zcgem_object_revoke(struct zcgem_object *obj)
+{
+	long left;
+
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
+		return -EOPNOTSUPP;
+
+	trace_zcgem_revoke(obj);
+	WRITE_ONCE(obj->revoked, true);
+
+	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
+	    (!list_empty(&obj->dma_maps) || obj->pins)) {
+		zcgem_object_zap(obj);
+		zcgem_prime_invalidate(obj);
+		left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
+					     MAX_SCHEDULE_TIMEOUT);
+		if (left < 0)
+			return left;
+		/* Those who could be told may have let go. */
+		if (!list_empty(&obj->dma_maps) || obj->pins)
+			return 0;
+	}
+	return zcgem_object_drop_pages(obj);
+}
+
+/**
+ * zcgem_object_is_current() - Are an object's pages still those of their source?
+ * @obj: a resident object, dma_resv held
+ * @first: first page meant
+ * @npages: how many
+ *
+ * Return: false if a page of the range has left its file.
+ */
+bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	return !obj->ops->current_pages || obj->ops->current_pages(obj, first, npages);
+}
+
+/**
+ * zcgem_object_acquire_current() - Make an object resident with today's pages.
+ * @obj: the object, dma_resv held
+ * @first: first page that the caller will use
+ * @npages: how many it will use
+ *
+ * Finds out whether any of these pages has left its file (hole punch) and if so
+ * replaces the object's pages. A pinned object keeps what it has: whoever pinned
+ * it was promised that nothing moves.
+ *
+ * Return: as zcgem_object_acquire().
+ */
+int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	int ret;
+
+	ret = zcgem_object_acquire(obj);
+	if (ret)
+		return ret;
+	zcgem_shrinker_touch(obj);
+	if (obj->pins || zcgem_object_is_current(obj, first, npages))
+		return 0;
+
+	trace_zcgem_invalidate(obj);
+	ret = zcgem_object_drop_pages(obj);
+	return ret ?: zcgem_object_acquire(obj);
+}
+
+/**
+ * zcgem_object_pin() - Forbid an object to move.
+ * @obj: the object, dma_resv held
+ *
+ * Return: 0 or as zcgem_object_acquire().
+ */
+int zcgem_object_pin(struct zcgem_object *obj)
+{
+	int ret;
+
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	if (ret)
+		return ret;
+
+	obj->pins++;
+	ttm_bo_pin(&obj->bo);
+	trace_zcgem_pin(obj);
+	return 0;
+}
+
+/**
+ * zcgem_object_unpin() - Undo one zcgem_object_pin().
+ * @obj: the object, dma_resv held
+ */
+void zcgem_object_unpin(struct zcgem_object *obj)
+{
+	dma_resv_assert_held(obj->bo.base.resv);
+
+	obj->pins--;
+	ttm_bo_unpin(&obj->bo);
+	trace_zcgem_unpin(obj);
+}
