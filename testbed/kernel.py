@@ -39,6 +39,7 @@ class Kernel:
     append = "kfence.sample_interval=20 slab_nomerge"   # compiled in, but off
     slower = 1          # how much longer things may take
     sw_sync = False     # is it built in?
+    kmemleak = False
 
     def __init__(self, name):
         self.name = name

@@ -18,6 +18,7 @@ import machine
 import results
 import rootfs
 import swsync
+from debug import leaks
 
 HERE = pathlib.Path(__file__).resolve().parent
 IGT_TESTS = "build/guest/igt-tests"
@@ -125,7 +126,8 @@ class Guest:
         sw_sync = not self.kernel.sw_sync and any(m.kind == "igt-system" for m in members)
         script = "modprobe igt_sw_sync\n" if sw_sync else ""
         script += "cd /work\n" + "".join(_group_script(member, slower) for member in members)
-        script += "sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/\n"
+        unload = "sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/\n"
+        script += leaks.around(unload) if self.kernel.kmemleak else unload
         vm = machine.Machine(self.kernel, members[0].options, script, self.modules)
         self.machines.append(vm)
         vm.start()
@@ -214,7 +216,8 @@ def choose(filters, offered):
     return chosen
 
 
-def run(kernels, filters, offered=None):
+def run(kernels, filters, offered=None, debug_kernel=None):
+    """All groups that the filters leave, on each kernel; with debug_kernel those made for it."""
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
@@ -223,12 +226,12 @@ def run(kernels, filters, offered=None):
     # What has nothing to do with the kernel runs with one whose speed it knows.
     stock = [name for name in kernels if name in rootfs.SUITES][:1]
     guests, host = [], []
-    for name in kernels:
+    for name in [*kernels, debug_kernel] if debug_kernel else kernels:
         k = kernel.get(name)
         modules = build.modules(k, extra=[] if k.sw_sync else [swsync.module(k)])
         boots = {}
         for group in chosen:
-            if group.once and name not in stock:
+            if group.once and name not in stock or name == debug_kernel and not group.debug:
                 continue
             if group.kind == "host":
                 host.append(functools.partial(group.command, k, modules))

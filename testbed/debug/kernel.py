@@ -46,6 +46,7 @@ class DebugKernel:
     def __init__(self, name):
         self.name = name
         self.stock, _, self.kind = name.partition("-")
+        self.kmemleak = "leaks" in config.KINDS[self.kind]
         self.tree = build_tree(self.stock).get()
         self.source = f"/opt/linux-{self.stock}"
         self.fragments = config.fragments(self.stock, self.kind)

@@ -14,10 +14,11 @@ from debug import leaks
 HERE = build.ROOT / "testbed/debug/provoke"
 MODULE = "bed_provoke"
 
-# Fault -> (kinds of kernel that detect it, what the kernel says). Lockdep reports once and
-# then rests, so the inversion comes last.
+# Fault -> (kinds of kernel that detect it, what the kernel says). Most other reports turn
+# lockdep off, so the inversion comes first.
 BOTH = ("debug", "kcsan")
 FAULTS = {
+    "lock-inversion": (BOTH, r"WARNING: possible circular locking dependency"),
     "use-after-free": (("debug",), r"BUG: KASAN: slab-use-after-free in .*bed_provoke"),
     "slab-overrun": (("debug",), r"BUG: KASAN: slab-out-of-bounds in .*bed_provoke"),
     "vmalloc-overrun": (("debug",), r"BUG: KASAN: vmalloc-out-of-bounds in .*bed_provoke"),
@@ -31,7 +32,6 @@ FAULTS = {
     "injection": (BOTH, r"FAULT_INJECTION: forcing a failure"),
     "data-race": (("kcsan",), r"BUG: KCSAN: data-race in .*(bed_provoke|racer|racing)"),
     "leak": (("debug",), r"kmemleak: \d+ new suspected memory leaks"),
-    "lock-inversion": (BOTH, r"WARNING: possible circular locking dependency"),
 }
 # An injected failure is the bed's own doing and no report.
 SILENT = {"injection"}
