@@ -202,7 +202,7 @@ static struct zcgem_pages *zcgem_userptr_acquire(struct zcgem_object *obj, struc
 static const struct zcgem_backing_ops zcgem_userptr_ops = {
 	.name = "userptr",
 	.id = DRM_ZCGEM_BACKING_USERPTR,
-	.flags = ZCGEM_BACKING_MAPPABLE,
+	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_ANONYMOUS,
 	.prepare = zcgem_userptr_prepare,
 	.acquire = zcgem_userptr_acquire,
 	.free = zcgem_userptr_backing_free,

@@ -27,6 +27,7 @@
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
+#include <linux/page_table_check.h>
 #include <linux/pgtable.h>
 
 #include <drm/drm_drv.h>
@@ -67,6 +68,20 @@ static bool zcgem_table_present(struct vm_fault *vmf, unsigned int order)
 	return !pmd_none(pmd) && !pmd_leaf(pmd);
 }
 
+/*
+ * PAGE_TABLE_CHECK stops the kernel when an anonymous page is mapped a second time, even
+ * where a pin makes that sound. It exempts special entries, and there are none but small.
+ */
+static bool zcgem_leaf_forbidden(struct zcgem_object *obj)
+{
+#ifdef CONFIG_PAGE_TABLE_CHECK
+	return obj->ops->flags & ZCGEM_BACKING_ANONYMOUS &&
+	       !static_branch_likely(&page_table_check_disabled);
+#else
+	return false;
+#endif
+}
+
 static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *obj,
 				    unsigned int order)
 {
@@ -77,7 +92,7 @@ static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *o
 	unsigned long pfn, run;
 	pgoff_t page;
 
-	if (addr < vma->vm_start || addr + size > vma->vm_end)
+	if (addr < vma->vm_start || addr + size > vma->vm_end || zcgem_leaf_forbidden(obj))
 		return VM_FAULT_FALLBACK;
 
 	page = zcgem_fault_page(vmf, obj) - ((vmf->address - addr) >> PAGE_SHIFT);

@@ -31,6 +31,8 @@ struct zcgem_object;
 #define ZCGEM_BACKING_TTM_PAGES	BIT(2)
 /** ZCGEM_BACKING_FOREIGN - The memory is another driver's; there are no pages. */
 #define ZCGEM_BACKING_FOREIGN	BIT(3)
+/** ZCGEM_BACKING_ANONYMOUS - Pages may be anonymous, mapped by their process as well. */
+#define ZCGEM_BACKING_ANONYMOUS	BIT(4)
 
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.

@@ -153,6 +153,15 @@ static void make_hugetlb(struct memory *memory)
 	igt_assert_f(memory->own != MAP_FAILED, "mmap of hugetlb: %m\n");
 }
 
+/* Then the driver maps anonymous memory, which has another mapping, by small entries. */
+static bool page_table_is_checked(void)
+{
+	char words[4096];
+
+	return zcgem_read_setting("/proc/cmdline", words, sizeof(words)) &&
+	       strstr(words, "page_table_check=on");
+}
+
 static void make_anonymous(int fd, struct memory *memory)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS, advice = MADV_HUGEPAGE;
@@ -175,6 +184,8 @@ static void make_anonymous(int fd, struct memory *memory)
 	if (memory->kind == ANON_THP)
 		require_own_leaves(memory);
 	memory->handle = zcgem_wrap_address(fd, memory->own, memory->size, 0);
+	if (page_table_is_checked())
+		memory->leaf = LEAF_4K;
 }
 
 /**
