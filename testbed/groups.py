@@ -16,12 +16,18 @@ import machine
 import selftest
 
 
+# The kernel that a run of everything has besides the stock ones. 6.12: there the stock kernel
+# cannot tell importers of moves, and this one can.
+DEBUG_KERNEL = "6.12-debug"
+
+
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
-                 programs=None, named=False):
+                 programs=None, named=False, debug=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.named = named          # runs only when it is asked for by name
+        self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.programs = programs    # of kind igt: these; None: those that no group names
         self.once = once        # does not depend on the kernel: run with the first one only
 
@@ -39,6 +45,8 @@ def groups():
         # Long, and one of its tests has the OOM killer end a user of udmabuf.
         Group("residency", "igt", timeout=400, programs=["zcgem_residency"],
               options=machine.Options(mem="1536M"), named=True),
+        # Ten minutes for each of its tests, fewer with ZCGEM_SOAK_SECONDS.
+        Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True),
         Group("mapping", "igt", timeout=500,
               programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),
