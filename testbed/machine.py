@@ -42,17 +42,19 @@ def _die_with_parent():
 
 def _slot():
     """An open file that stands for one of the guests that may run at once, from all checkouts of
-    this machine: with more of them than processors everything that has a time limit fails."""
+    this machine: with more of them than processors everything that has a time limit fails. They
+    are had in the order in which they were asked for."""
     number = (os.cpu_count() or 1) + 1
-    while True:
-        for path in (rootfs.cache_dir() / f"guest-{n}.lock" for n in range(number)):
-            slot = open(path, "w")
-            try:
-                fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return slot
-            except BlockingIOError:
-                slot.close()
-        time.sleep(0.2)
+    with rootfs.locked("guest-turn"):
+        while True:
+            for path in (rootfs.cache_dir() / f"guest-{n}.lock" for n in range(number)):
+                slot = open(path, "w")
+                try:
+                    fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return slot
+                except BlockingIOError:
+                    slot.close()
+            time.sleep(0.2)
 
 
 class Options:
