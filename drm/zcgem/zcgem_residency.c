@@ -300,7 +300,11 @@ bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t np
 {
 	dma_resv_assert_held(obj->bo.base.resv);
 
-	return !obj->ops->current_pages || obj->ops->current_pages(obj, first, npages);
+	if (!obj->ops->current_pages || obj->ops->current_pages(obj, first, npages))
+		return true;
+
+	trace_zcgem_punch(obj, first, npages);
+	return false;
 }
 
 /**

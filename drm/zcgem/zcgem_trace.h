@@ -50,6 +50,19 @@ TRACE_EVENT(zcgem_fault,
 		      PAGE_SIZE << __entry->order)
 );
 
+TRACE_EVENT(zcgem_punch,
+	    TP_PROTO(struct zcgem_object *obj, pgoff_t first, pgoff_t npages),
+	    TP_ARGS(obj, first, npages),
+	    TP_STRUCT__entry(__field(const void *, obj)
+			     __field(u64, offset)
+			     __field(u64, size)),
+	    TP_fast_assign(__entry->obj = obj;
+			   __entry->offset = (u64)first << PAGE_SHIFT;
+			   __entry->size = (u64)npages << PAGE_SHIFT;),
+	    TP_printk("obj=%p offset=%llu size=%llu", __entry->obj, __entry->offset,
+		      __entry->size)
+);
+
 #endif /* _ZCGEM_TRACE_H_ */
 
 #undef TRACE_INCLUDE_PATH
