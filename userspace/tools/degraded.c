@@ -23,8 +23,9 @@ struct findings {
 	unsigned int count;
 };
 
-__attribute__((format(printf, 3, 4)))
-static void add(struct findings *findings, const char *contract, const char *format, ...)
+__attribute__((format(printf, 4, 5)))
+static void add(struct findings *findings, const char *contract, const char *remedy,
+		const char *format, ...)
 {
 	struct degradation *next = &findings->list[findings->count];
 	va_list arguments;
@@ -33,6 +34,7 @@ static void add(struct findings *findings, const char *contract, const char *for
 		return;
 	findings->count++;
 	next->contract = contract;
+	next->remedy = remedy;
 	va_start(arguments, format);
 	vsnprintf(next->reason, sizeof(next->reason), format, arguments);
 	va_end(arguments);
@@ -48,6 +50,7 @@ static void check_invalidation(const struct parameters *parameters, struct findi
 	if (!has(parameters, DRM_ZCGEM_PARAM_LIVE_INVALIDATION) || parameters->live_invalidation)
 		return;
 	add(findings, "invalidation",
+	    "use a kernel where invalidation cannot be configured out (Debian testing's), or build this one with CONFIG_DMABUF_MOVE_NOTIFY=y",
 	    "this kernel was built without CONFIG_DMABUF_MOVE_NOTIFY: dynamic importers are not told when memory moves, so it is pinned while they map it");
 }
 
@@ -80,15 +83,18 @@ static void check_leaf_sizes(const struct parameters *parameters, struct finding
 		return;
 	if (!(parameters->leaf_sizes & SIZE_2M))
 		add(findings, "large folios",
+		    "use a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y on a processor with 2M pages",
 		    "CPU mappings have no 2M entries: the kernel or the processor lacks them");
 	if (!(parameters->leaf_sizes & SIZE_1G))
 		add(findings, "large folios",
+		    "none but another processor (pdpe1gb in /proc/cpuinfo); 2M entries cost little more",
 		    "CPU mappings have no 1G entries: the kernel or the processor lacks them");
 
 	/* Before version 7 the setting is obeyed for every mapping, also for those of a driver. */
 	if (parameters->leaf_sizes & SIZE_2M && !uname(&kernel) && atoi(kernel.release) < 7 &&
 	    sysfs_choice(THP "enabled", choice, sizeof(choice)) && !strcmp(choice, "never"))
 		add(findings, "large folios",
+		    "echo madvise >" THP "enabled",
 		    "CPU mappings get 4K entries only: " THP "enabled is \"never\", which this kernel applies to drivers too");
 }
 
@@ -99,6 +105,7 @@ static void check_shmem(struct findings *findings)
 	if (sysfs_choice(THP "shmem_enabled", choice, sizeof(choice)) &&
 	    (!strcmp(choice, "never") || !strcmp(choice, "deny")))
 		add(findings, "large folios",
+		    "echo advise >" THP "shmem_enabled, and madvise(MADV_HUGEPAGE) in the program; or make the memfd with MFD_HUGETLB",
 		    "memfds get no 2M pages unless made with MFD_HUGETLB: " THP "shmem_enabled is \"%s\"",
 		    choice);
 }
@@ -126,6 +133,7 @@ static void check_memlock(const struct parameters *parameters, struct findings *
 	if (has(parameters, DRM_ZCGEM_PARAM_MAX_SIZE) && limit.rlim_cur >= parameters->max_size)
 		return;
 	add(findings, "accounting",
+	    "raise the limit where the program is started: LimitMEMLOCK= of a systemd unit, memlock in /etc/security/limits.conf",
 	    "the caller can have %s bytes of memory wrapped: that is its RLIMIT_MEMLOCK (ulimit -l), and it lacks CAP_IPC_LOCK",
 	    size_text(limit.rlim_cur).text);
 }

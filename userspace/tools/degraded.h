@@ -25,6 +25,7 @@ struct parameters {
 struct degradation {
 	const char *contract;	/* its name in Documentation/ */
 	char reason[240];
+	const char *remedy;	/* what who runs the machine can do */
 };
 
 #define MAX_DEGRADATIONS	8

@@ -16,6 +16,8 @@
 #include <zcgem.h>
 
 #include "degraded.h"
+#include "json.h"
+#include "no_device.h"
 #include "page_size.h"
 #include "tool.h"
 
@@ -134,16 +136,8 @@ static void print_text(const struct info *info)
 
 	printf("degraded here:%s\n", info->degradation_count ? "" : " nothing");
 	for (i = 0; i < info->degradation_count; i++)
-		printf("  %s: %s\n", info->degradations[i].contract, info->degradations[i].reason);
-}
-
-/* The strings are the kernel's and ours: quotes are all that has to be escaped. */
-static void json_string(const char *name, const char *value, const char *end)
-{
-	printf("\"%s\": \"", name);
-	for (; *value; value++)
-		printf(*value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
-	printf("\"%s", end);
+		printf("  %s: %s\n    to do: %s\n", info->degradations[i].contract,
+		       info->degradations[i].reason, info->degradations[i].remedy);
 }
 
 static void json_number(const struct info *info, const char *name, uint32_t param, uint64_t value,
@@ -214,7 +208,8 @@ static void print_json(const struct info *info)
 	for (i = 0; i < info->degradation_count; i++) {
 		printf("%s\n    { ", i ? "," : "");
 		json_string("contract", info->degradations[i].contract, ", ");
-		json_string("reason", info->degradations[i].reason, " }");
+		json_string("reason", info->degradations[i].reason, ", ");
+		json_string("remedy", info->degradations[i].remedy, " }");
 	}
 	printf("%s]\n}\n", info->degradation_count ? "\n  " : "");
 }
@@ -251,8 +246,8 @@ int cmd_info(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &json);
 	ret = zcgem_device_open(&dev);
 	if (ret) {
-		error(0, -ret, "cannot open a zcgem device%s",
-		      ret == -ENODEV ? "; is the module loaded?" : "");
+		error(0, -ret, "cannot open a zcgem device");
+		explain_no_device(ret, "");
 		return EXIT_FAILURE;
 	}
 	ret = gather(dev, &info);

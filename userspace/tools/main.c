@@ -18,14 +18,18 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "info", cmd_info },
+	{ "objects", cmd_objects },
 	{ "show", cmd_show },
+	{ "top", cmd_top },
 };
 
 static const char doc[] =
 	"Memory that a program already owns, as GEM objects, without a copy.\v"
 	"Commands:\n"
 	"  info    what the zcgem device of this machine can do, and what it cannot\n"
+	"  objects the objects of this machine, as a table or JSON\n"
 	"  show    show a picture from a memfd on a display, without a copy\n"
+	"  top     who uses zcgem now, in a table that is renewed\n"
 	"\n"
 	"`zcgem COMMAND --help' says more about each.";
 

@@ -6,7 +6,12 @@
 #ifndef ZCGEM_TOOL_H
 #define ZCGEM_TOOL_H
 
+/* Where tools look for the driver's debugfs. */
+#define DEBUGFS	"/sys/kernel/debug"
+
 int cmd_info(int argc, char **argv);
+int cmd_objects(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 #endif /* ZCGEM_TOOL_H */
