@@ -29,3 +29,9 @@ done
 program wayland_dmabuf "wayland-client libdrm" wayland_dmabuf.c buffer.c \
 	"$out/xdg-shell-protocol.c" "$out/linux-dmabuf-v1-protocol.c"
 program qemu_blob "libdrm" qemu_blob.c qtest.c buffer.c
+
+# The example of Vulkan needs the library besides.
+cd "$1/../../userspace"
+gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I../uapi -Ilibzcgem -D_FILE_OFFSET_BITS=64 \
+	-o "$out/vulkan_buffer" examples/vulkan_buffer.c libzcgem/*.c \
+	$(pkg-config --cflags --libs vulkan libdrm) -lpthread

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The examples, each of which says itself whether it went well, and what the tools see meanwhile.
+. /work/testbed/clients/guest/tap.sh
+examples=/work/build/guest/userspace/examples
+zcgem=/work/build/guest/userspace/tools/zcgem
+
+check "share_memfd" $examples/share_memfd
+check "wrap_address" $examples/wrap_address
+check "replace_udmabuf, udmabuf" $examples/replace_udmabuf /dev/udmabuf
+check "replace_udmabuf, zcgem" $examples/replace_udmabuf "$(zcgem_node renderD)"
+
+modprobe -a cirrus cirrus-qemu 2>/dev/null
+for card in /sys/class/drm/card[0-9]; do
+	case $(basename "$(readlink "$card/device/driver")") in
+	cirrus*) display=/dev/dri/${card##*/} ;;
+	esac
+done
+check "show_on_display" $examples/show_on_display "$display"
+modprobe -r cirrus cirrus-qemu 2>/dev/null
+
+check "zcgem info" $zcgem info
+check "zcgem top" $zcgem top -n 2 -d 0.5
+check "zcgem objects" $zcgem objects
+check_nothing_left
+echo "1..$number"
