@@ -14,8 +14,8 @@ IGNORED = ["ALLOC_WITH_SIZEOF"]
 STYLE = ["checkpatch.pl", "spelling.txt", "const_structs.checkpatch"]
 
 
-def _checkpatch_directory(tree):
-    """The kernel's own checkpatch, from the source package."""
+def checkpatch_directory(tree):
+    """The kernel's own checkpatch in a tree, from the source package."""
     directory = tree / "opt/checkpatch"
     with rootfs.locked("checkpatch"):
         if not directory.exists():
@@ -31,7 +31,7 @@ def _checkpatch_directory(tree):
 def checkpatch(kernel, _modules):
     """One test a file of what is meant for the kernel."""
     tree = rootfs.build_tree("7.2").get()
-    _checkpatch_directory(tree)
+    checkpatch_directory(tree)
     found = []
     for top in ("drm", "uapi"):
         for path in sorted((build.ROOT / top).rglob("*.[ch]")):
@@ -70,4 +70,20 @@ def meson_tests(kernel, _modules):
                             entry.get("duration", 0), said if status == FAIL else ""))
     if done.returncode and all(result.status != FAIL for result in found):
         found.append(Result("host", "unit", "meson", FAIL, done.stdout.strip().rpartition("\n")[2]))
+    return found
+
+
+def manual(_kernel, _modules):
+    """The manual as HTML and as man pages; Sphinx must have nothing to say."""
+    found = []
+    for builder in ("html", "man"):
+        done = rootfs.in_tree(rootfs.packaging_tree("7.2").get(),
+                              ["sphinx-build", "-q", "-W", "--keep-going", "-b", builder,
+                               "-d", "/tmp/doctrees", "/work/Documentation", f"/tmp/{builder}"],
+                              binds=[(build.ROOT, "/work")], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        said = done.stdout.strip()
+        bad = done.returncode or said
+        found.append(Result("host", "manual", builder, FAIL if bad else PASS,
+                            said.partition("\n")[0], detail=said if bad else ""))
     return found

@@ -34,6 +34,24 @@ CLIENTS = ["busybox-static", "kmod", "util-linux", "strace", "procps", "libdrm2"
            "libpng-dev", "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
            "gstreamer1.0-plugins-bad", "libcamera-tools", "qemu-system-x86"]
 
+# What the project's own Debian packages are built with (debian/control) and checked by.
+PACKAGING = ["build-essential", "debhelper", "dh-dkms", "intel-gpu-tools", "libdrm-dev",
+             "libpng-dev", "lintian", "meson", "pkgconf", "python3-sphinx"]
+
+# A machine that they are installed on: a kernel as Debian installs it, and what they depend on, so
+# that the test needs no network. A man page is something to check.
+INSTALL = ["linux-image-amd64", "linux-headers-amd64", "tiny-initramfs", "dkms", "busybox-static",
+           "kmod", "procps", "intel-gpu-tools", "libdrm-dev", "libpng16-16t64", "pkgconf", "libc6-dev",
+           "trace-cmd"]
+
+# Another kernel with its headers, for the machine to move to.
+INSTALL_HOOK = r'''
+rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap
+mkdir -p /opt/next/partial
+apt-get -q -y --download-only -o Dir::Cache::archives=/opt/next \
+	install linux-image-rt-amd64 linux-headers-rt-amd64
+'''
+
 # A wallpaper package's PNGs are the real pictures of the demo; everything else of the
 # documentation is dead weight.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
@@ -155,17 +173,30 @@ def clients_tree():
     return Tree("clients-forky", "forky", CLIENTS)
 
 
-def in_tree(tree, command, binds=(), **kwargs):
+def packaging_tree(kernel):
+    return Tree(f"packaging-{SUITES[kernel]}", SUITES[kernel], PACKAGING)
+
+
+def install_tree(kernel):
+    return Tree(f"install-{SUITES[kernel]}", SUITES[kernel], INSTALL, INSTALL_HOOK)
+
+
+def in_tree(tree, command, binds=(), scratch=None, **kwargs):
     """Run a command chrooted into a tree, with host directories bound into it.
 
     The mounts live in a mount namespace of their own and vanish with the command; the tree
-    itself is not written to, except for the empty mount points.
+    itself is not written to, except for the empty mount points. What the command changes in the
+    directory scratch of the tree, and writes to /mnt then, is gone afterwards.
     """
     script = ["mount --make-rprivate /", f"mount -t proc proc '{tree}/proc'",
               f"mount -t tmpfs tmpfs '{tree}/tmp'"]
     for source, target in binds:
         (tree / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
         script.append(f"mount --bind '{source}' '{tree}{target}'")
+    if scratch:
+        script += [f"mount -t tmpfs tmpfs '{tree}/mnt'", f"mkdir '{tree}/mnt/up' '{tree}/mnt/work'",
+                   f"mount -t overlay overlay -o 'lowerdir={tree}{scratch},"
+                   f"upperdir={tree}/mnt/up,workdir={tree}/mnt/work' '{tree}{scratch}'"]
     script.append(f"exec chroot '{tree}' \"$@\"")
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
     return subprocess.run(["unshare", "-m", "sh", "-ec", "\n".join(script), "sh", *command],

@@ -29,6 +29,19 @@ def build_tree(stock):
     return rootfs.Tree(f"debug-{rootfs.SUITES[stock]}", rootfs.SUITES[stock], PACKAGES)
 
 
+def unpack_source(tree, stock):
+    """The kernel's source in a tree, in /opt; the caller has the lock of the kernel's builds."""
+    source = tree / f"opt/linux-{stock}"
+    if source.exists():
+        return
+    part = source.with_suffix(source.suffix + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    subprocess.run(["tar", "-C", str(part), "--strip-components=1", "-xJf",
+                    str(tree / f"usr/src/linux-source-{stock}.tar.xz")], check=True)
+    part.rename(source)
+
+
 class DebugKernel:
     # Every access and every lock is checked, under emulation.
     memory = "4G"
@@ -93,17 +106,6 @@ class DebugKernel:
             raise rootfs.TreeError(f"{self.name} does not build ({log}):\n"
                                    + "\n".join(errors[-8:] + said[-8:]))
 
-    def _unpack(self):
-        source = self.tree / self.source.lstrip("/")
-        if source.exists():
-            return
-        part = source.with_suffix(source.suffix + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        subprocess.run(["tar", "-C", str(part), "--strip-components=1", "-xJf",
-                        str(self.tree / f"usr/src/linux-source-{self.stock}.tar.xz")], check=True)
-        part.rename(source)
-
     def _configure(self):
         wanted = self.fragments + f'CONFIG_LOCALVERSION="-{self.kind}-{self.key}"\n'
         (self.directory / "wanted.config").write_text(wanted)
@@ -123,7 +125,7 @@ class DebugKernel:
         self._forget_old()
         # A build that was interrupted goes on where it was.
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._unpack()
+        unpack_source(self.tree, self.stock)
         self._configure()
         kconfig = f"KBUILD_KCONFIG={self.inside}/Kconfig.top"
         self._make(kconfig, "bzImage", "modules")
