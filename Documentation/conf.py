@@ -18,6 +18,12 @@ release = version = re.search(r"version: '([^']+)'", (_root / "meson.build").rea
 extensions = ["kerneldoc", "sourcenames"]
 kerneldoc_root = str(_root)
 
+man_pages = [
+    ("command", "zcgem", "memory of programs as GEM objects, without a copy", author, 1),
+    ("library", "libzcgem", "library over the ioctls of zcgem", author, 3),
+    ("module", "zcgem", "kernel module for memory of programs as GEM objects", author, 4),
+]
+
 html_theme = "alabaster"
 html_theme_options = {"description": "Memory that a program already owns, as GEM objects"}
 html_show_sourcelink = False

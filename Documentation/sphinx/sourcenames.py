@@ -6,7 +6,8 @@
     :fn:`zcgem_gem_mmap`                a function of the driver
     :id:`ZCGEM_MAX_SIZE`                any other identifier of the driver or the uAPI
 
-The page architecture must name every file of the driver.
+The page architecture must name every file of the driver, the page module every parameter and
+every trace event.
 """
 
 import pathlib
@@ -88,8 +89,24 @@ def check_all_named(app, env):
                                                 location="architecture")
 
 
+def check_module_page(app, env):
+    """Warn of module parameters and trace events that the page on the module leaves out."""
+    root = pathlib.Path(app.config.kerneldoc_root)
+    page = pathlib.Path(env.doc2path("module")).read_text("utf-8")
+    for path in sources(root, DRIVER):
+        code = path.read_text("utf-8")
+        names = re.findall(r"^module_param(?:_named)?\((\w+)", code, re.MULTILINE)
+        names += re.findall(r"^TRACE_EVENT\((\w+)", code, re.MULTILINE)
+        names += re.findall(r"^DEFINE_EVENT(?:_PRINT)?\(\w+, (\w+)", code, re.MULTILINE)
+        for name in names:
+            if f"``{name}``" not in page:
+                logging.getLogger(__name__).warning(f"{name} of {path.name} is not explained",
+                                                    location="module")
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("env-check-consistency", check_module_page)
     app.add_role("igt", Subtest())
     app.add_role("src", Source())
     app.add_role("fn", Function())
