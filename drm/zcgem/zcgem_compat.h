@@ -37,6 +37,9 @@
 #define ZCGEM_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
 #endif
 
+/* A module beside the kernel has a version, which DKMS compares; in tree the kernel's will do. */
+#define ZCGEM_MODULE_VERSION	MODULE_VERSION("0.1.0")
+
 /*
  * pfn_t was removed, and the functions that took one take a plain frame number now.
  * Where it exists, PFN_DEV|PFN_MAP makes a devmap entry: with no dev_pagemap behind

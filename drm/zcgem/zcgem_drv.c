@@ -220,4 +220,5 @@ module_exit(zcgem_exit);
 MODULE_DESCRIPTION("zero-copy GEM objects of program memory");
 MODULE_AUTHOR("The zcgem developers");
 MODULE_LICENSE("GPL");
+ZCGEM_MODULE_VERSION;
 ZCGEM_IMPORT_NS_DMA_BUF;
