@@ -12,7 +12,9 @@ Groups of equal machine options share one boot.
 import clients
 import demo
 import hostchecks
+import intree
 import machine
+import packages
 import selftest
 
 
@@ -36,6 +38,7 @@ def groups():
     return [
         Group("checkpatch", "host", hostchecks.checkpatch, once=True),
         Group("unit", "host", hostchecks.meson_tests, once=True),
+        Group("manual", "host", hostchecks.manual, once=True),
         Group("bed", "host", selftest.run, once=True),
         Group("zcgem", "igt", timeout=300),
         Group("sharing", "igt", timeout=300,
@@ -51,7 +54,11 @@ def groups():
               programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),
         Group("igt", "igt-system", timeout=240),
+        Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
         Group("demo", "host", demo.run),
+        # Minutes, for what seldom breaks.
+        Group("packages", "host", packages.run, named=True),
+        Group("in-tree", "host", intree.run, named=True),
     ]
 
 

@@ -18,7 +18,7 @@ MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm
            "intel-iommu", "virtio_iommu", "fuse", "zram"]
 
 
-def _unpack_vmlinux(image):
+def unpack_vmlinux(image):
     """The payload of a bzImage; QEMU starts the ELF file faster than the bzImage."""
     data = image.read_bytes()
     setup = (data[0x1f1] or 4) + 1
@@ -59,7 +59,7 @@ class Kernel:
                 if not packed.exists():
                     packed = self.base / f"boot/vmlinuz-{self.version}"
                 part = vmlinux.with_suffix(".part")
-                part.write_bytes(_unpack_vmlinux(packed))
+                part.write_bytes(unpack_vmlinux(packed))
                 part.rename(vmlinux)
         return vmlinux
 

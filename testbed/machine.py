@@ -140,8 +140,9 @@ def accelerator(kernel):
 
 class Machine:
     def __init__(self, kernel, options, job, modules, share=None, stdin=False, interactive=False,
-                 monitor=False):
+                 monitor=False, root=None):
         self.kernel, self.options, self.share, self.stdin = kernel, options, share, stdin
+        self.root = root    # instead of a root tree: a machine that has modules of its own
         self.interactive, self.monitor = interactive, monitor
         number = 0
         while True:
@@ -185,7 +186,7 @@ class Machine:
         else:
             cmd += ["-device", "virtio-serial-pci"]
             tree = rootfs.clients_tree() if o.clients else rootfs.run_tree()
-            for tag, path, access in (("root", tree.get(), ",readonly=on"),
+            for tag, path, access in (("root", self.root or tree.get(), ",readonly=on"),
                                       ("work", build.ROOT, ",readonly=on"),
                                       ("out", self.out, ""), ("share", self.share, "")):
                 if path:
@@ -200,6 +201,7 @@ class Machine:
                 cmd += ["-chardev", f"socket,id=port,fd={number}",
                         "-device", "virtserialport,chardev=port,name=bed"]
             words += ["bed_share=1"] if self.share else []
+            words += ["bed_own_modules=1"] if self.root else []
             words += ["bed_stdin=1"] if self.stdin else []
         if self.monitor:
             self.qmp, number = self._channel()
