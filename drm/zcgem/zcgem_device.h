@@ -10,6 +10,8 @@
 #include <drm/drm_device.h>
 #include <drm/ttm/ttm_device.h>
 
+#include "zcgem_job.h"
+
 struct platform_device;
 struct shrinker;
 
@@ -40,6 +42,9 @@ struct zcgem_counters {
 	/** @dma_maps: Scatter lists handed to importers. */
 	atomic_long_t dma_maps;
 
+	/** @jobs: Submits that have not been freed. */
+	atomic_long_t jobs;
+
 	/** @evictions: How often pages of an object were taken back so far. */
 	atomic_long_t evictions;
 };
@@ -62,6 +67,9 @@ struct zcgem_device {
 
 	/** @wq: Work that must not be done where it turns up, see zcgem_watch.c. */
 	struct workqueue_struct *wq;
+
+	/** @engine: What copies and fills. */
+	struct zcgem_engine engine;
 
 	/** @objects_lock: Guards @objects; a leaf lock. */
 	spinlock_t objects_lock;

@@ -18,6 +18,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
@@ -31,6 +32,7 @@
 #include "zcgem_debugfs.h"
 #include "zcgem_fdinfo.h"
 #include "zcgem_ioctl.h"
+#include "zcgem_job.h"
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
@@ -49,6 +51,8 @@ static const struct drm_ioctl_desc zcgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_REVOKE, zcgem_ioctl_gem_revoke, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_MMAP_OFFSET, zcgem_ioctl_gem_mmap_offset, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_INFO, zcgem_ioctl_gem_info, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_GEM_WAIT, zcgem_ioctl_gem_wait, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(ZCGEM_SUBMIT, zcgem_ioctl_submit, DRM_RENDER_ALLOW),
 };
 
 static const struct file_operations zcgem_fops = {
@@ -78,6 +82,8 @@ static const struct drm_driver zcgem_driver = {
 	.fops = &zcgem_fops,
 	.ioctls = zcgem_ioctls,
 	.num_ioctls = ARRAY_SIZE(zcgem_ioctls),
+	.open = zcgem_client_open,
+	.postclose = zcgem_client_close,
 	.gem_prime_import = zcgem_gem_prime_import,
 	.show_fdinfo = zcgem_show_fdinfo,
 	.dumb_create = zcgem_dumb_create,
@@ -119,6 +125,10 @@ static int zcgem_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
+	ret = zcgem_engine_init(zdev);
+	if (ret)
+		return ret;
+
 	ret = zcgem_ttm_device_init(&zdev->ttm, &zcgem_ttm_funcs, &pdev->dev,
 				    zdev->drm.anon_inode->i_mapping,
 				    zdev->drm.vma_offset_manager);
@@ -149,6 +159,7 @@ static void zcgem_remove(struct platform_device *pdev)
 	struct zcgem_device *zdev = platform_get_drvdata(pdev);
 
 	drm_dev_unplug(&zdev->drm);
+	zcgem_jobs_cancel_device(zdev, -ENODEV);
 }
 
 static struct platform_driver zcgem_platform_driver = {
@@ -212,6 +223,9 @@ static void __exit zcgem_exit(void)
 {
 	zcgem_unregister_devices();
 	platform_driver_unregister(&zcgem_platform_driver);
+
+	/* Whoever dropped the last fence may still be in zcgem_fence_release(). */
+	synchronize_rcu_tasks();
 }
 
 module_init(zcgem_init);

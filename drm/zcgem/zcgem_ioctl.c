@@ -17,6 +17,7 @@
 
 #include "zcgem_compat.h"
 #include "zcgem_ioctl.h"
+#include "zcgem_job.h"
 #include "zcgem_object.h"
 
 #include <drm/zcgem_drm.h>
@@ -120,7 +121,20 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 		return 0;
 	case DRM_ZCGEM_PARAM_REVOKE:
 	case DRM_ZCGEM_PARAM_WATCH:
+	case DRM_ZCGEM_PARAM_WAIT:
 		args->value = 1;
+		return 0;
+	case DRM_ZCGEM_PARAM_SUBMIT:
+		args->value = BIT_ULL(DRM_ZCGEM_OP_COPY) | BIT_ULL(DRM_ZCGEM_OP_FILL);
+		return 0;
+	case DRM_ZCGEM_PARAM_MAX_OPS:
+		args->value = ZCGEM_MAX_OPS;
+		return 0;
+	case DRM_ZCGEM_PARAM_MAX_SYNCS:
+		args->value = ZCGEM_MAX_SYNCS;
+		return 0;
+	case DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT:
+		args->value = ZCGEM_IN_FENCE_SECONDS * NSEC_PER_SEC;
 		return 0;
 	default:
 		drm_dbg_ratelimited(drm, "unknown parameter %u\n", args->param);

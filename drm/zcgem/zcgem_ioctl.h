@@ -24,6 +24,8 @@ int zcgem_ioctl_gem_advise(struct drm_device *drm, void *data, struct drm_file *
 int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_mmap_offset(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *file);
+int zcgem_ioctl_gem_wait(struct drm_device *drm, void *data, struct drm_file *file);
+int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file);
 
 int zcgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 		      struct drm_mode_create_dumb *args);

@@ -37,7 +37,8 @@ struct zcgem_object;
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.
  *
- * Only zcgem_object.c, zcgem_residency.c and zcgem_ttm.c call these.
+ * Only zcgem_object.c, zcgem_residency.c and zcgem_ttm.c call these, and zcgem_submit.c
+ * @still_valid.
  */
 struct zcgem_backing_ops {
 	/** @name: For people, in debugfs. */
@@ -79,6 +80,26 @@ struct zcgem_backing_ops {
 	 * they always are.
 	 */
 	bool (*current_pages)(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+
+	/**
+	 * @still_valid: Has memory that can go without dma_resv stayed?
+	 *
+	 * For backings whose memory an MMU notifier takes away, which may not take
+	 * dma_resv. A submit calls it with the dma_resv of all its objects held and
+	 * &zcgem_engine.notifier_lock held for reading, after @current_pages has
+	 * said yes, and publishes its fence before it releases notifier_lock. The
+	 * notifier marks the memory as gone with notifier_lock held for writing,
+	 * releases it, and then waits for the fences on the object
+	 * (%DMA_RESV_USAGE_BOOKKEEP), without dma_resv. So either this sees the mark,
+	 * or the notifier sees the fence. Must neither sleep nor allocate; typically
+	 * it is mmu_interval_read_retry().
+	 *
+	 * On false the submit lets go of all locks and begins anew with
+	 * zcgem_object_prepare(), which calls @prepare if @current_pages and then
+	 * @acquire say that the pages are no longer good. Optional; without it
+	 * memory stays as long as dma_resv is held.
+	 */
+	bool (*still_valid)(struct zcgem_object *obj);
 
 	/** @free: Free the private part. No locks held. Optional. */
 	void (*free)(struct zcgem_object *obj);

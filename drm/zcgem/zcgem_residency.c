@@ -20,6 +20,7 @@
 #include <drm/ttm/ttm_tt.h>
 
 #include "zcgem_compat.h"
+#include "zcgem_job.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
 #include "zcgem_shrinker.h"
@@ -272,6 +273,7 @@ int zcgem_object_revoke(struct zcgem_object *obj)
 
 	trace_zcgem_revoke(obj);
 	WRITE_ONCE(obj->revoked, true);
+	zcgem_jobs_cancel_object(obj, -EACCES);
 
 	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
 	    (!list_empty(&obj->dma_maps) || obj->pins)) {

@@ -7,6 +7,8 @@
 
 #include <linux/tracepoint.h>
 
+#include "zcgem_fence.h"
+#include "zcgem_job.h"
 #include "zcgem_object.h"
 
 DECLARE_EVENT_CLASS(zcgem_object,
@@ -61,6 +63,51 @@ TRACE_EVENT(zcgem_punch,
 			   __entry->size = (u64)npages << PAGE_SHIFT;),
 	    TP_printk("obj=%p offset=%llu size=%llu", __entry->obj, __entry->offset,
 		      __entry->size)
+);
+
+TRACE_EVENT(zcgem_submit,
+	    TP_PROTO(struct zcgem_job *job),
+	    TP_ARGS(job),
+	    TP_STRUCT__entry(__field(u64, context)
+			     __field(u64, seqno)
+			     __field(unsigned int, ops)
+			     __field(unsigned int, objects)
+			     __field(unsigned int, deps)
+			     __field(u32, priority)),
+	    TP_fast_assign(__entry->context = job->fence->base.context;
+			   __entry->seqno = job->fence->base.seqno;
+			   __entry->ops = job->nr_ops;
+			   __entry->objects = job->nr_objects;
+			   __entry->deps = job->deps.count;
+			   __entry->priority = job->queue->priority;),
+	    TP_printk("fence=%llu:%llu ops=%u objects=%u deps=%u priority=%u",
+		      __entry->context, __entry->seqno, __entry->ops, __entry->objects,
+		      __entry->deps, __entry->priority)
+);
+
+TRACE_EVENT(zcgem_job_run,
+	    TP_PROTO(struct zcgem_job *job),
+	    TP_ARGS(job),
+	    TP_STRUCT__entry(__field(u64, context)
+			     __field(u64, seqno)),
+	    TP_fast_assign(__entry->context = job->fence->base.context;
+			   __entry->seqno = job->fence->base.seqno;),
+	    TP_printk("fence=%llu:%llu", __entry->context, __entry->seqno)
+);
+
+TRACE_EVENT(zcgem_job_done,
+	    TP_PROTO(struct zcgem_job *job, int error),
+	    TP_ARGS(job, error),
+	    TP_STRUCT__entry(__field(u64, context)
+			     __field(u64, seqno)
+			     __field(u64, ran)
+			     __field(int, error)),
+	    TP_fast_assign(__entry->context = job->fence->base.context;
+			   __entry->seqno = job->fence->base.seqno;
+			   __entry->ran = job->ran;
+			   __entry->error = error;),
+	    TP_printk("fence=%llu:%llu ran=%lluns error=%d", __entry->context,
+		      __entry->seqno, __entry->ran, __entry->error)
 );
 
 #endif /* _ZCGEM_TRACE_H_ */

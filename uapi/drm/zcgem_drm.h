@@ -39,7 +39,7 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		5
+#define DRM_ZCGEM_UAPI_VERSION		6
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
@@ -109,6 +109,36 @@ enum drm_zcgem_param {
 	 * Since version 5.
 	 */
 	DRM_ZCGEM_PARAM_WATCH = 8,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_SUBMIT: Bit mask of the operations that
+	 * %DRM_IOCTL_ZCGEM_SUBMIT understands; bit n stands for value n of
+	 * &enum drm_zcgem_op_type. Since version 6.
+	 */
+	DRM_ZCGEM_PARAM_SUBMIT = 9,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_MAX_OPS: Most operations one submit may have. Since
+	 * version 6.
+	 */
+	DRM_ZCGEM_PARAM_MAX_OPS = 10,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_MAX_SYNCS: Most in-syncs, and most out-syncs, one
+	 * submit may have. Since version 6.
+	 */
+	DRM_ZCGEM_PARAM_MAX_SYNCS = 11,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT: Nanoseconds that a submit waits for
+	 * fences that are not the driver's own, from the call on. Since version 6.
+	 */
+	DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT = 12,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_WAIT: 1: %DRM_IOCTL_ZCGEM_GEM_WAIT works. Since version 6.
+	 */
+	DRM_ZCGEM_PARAM_WAIT = 13,
 };
 
 /**
@@ -463,16 +493,204 @@ struct drm_zcgem_gem_revoke {
 	__u64 holders;
 };
 
+/** DRM_ZCGEM_WAIT_WRITE - Wait until the object may be written, not only read. */
+#define DRM_ZCGEM_WAIT_WRITE		(1u << 0)
+
+/**
+ * struct drm_zcgem_gem_wait - Argument of %DRM_IOCTL_ZCGEM_GEM_WAIT.
+ *
+ * Waits for the fences on an object that whoever wants to read it must wait for,
+ * those of writers; with %DRM_ZCGEM_WAIT_WRITE also for those of readers. Whether
+ * the work behind a fence has succeeded is not told: ask a sync_file or read the data.
+ * The time is absolute, so a call that a signal has interrupted can be made again as
+ * it was. Errors: ETIME when the time has come first; EINTR. Since version 6.
+ */
+struct drm_zcgem_gem_wait {
+	/** @handle: In, GEM handle. */
+	__u32 handle;
+
+	/** @flags: In, %DRM_ZCGEM_WAIT_WRITE or 0. */
+	__u32 flags;
+
+	/**
+	 * @timeout_ns: In, CLOCK_MONOTONIC nanoseconds at which to give up. A time
+	 * that has passed, such as 0, asks without waiting.
+	 */
+	__s64 timeout_ns;
+};
+
+/**
+ * enum drm_zcgem_op_type - What one operation does.
+ */
+enum drm_zcgem_op_type {
+	/** @DRM_ZCGEM_OP_COPY: Copies bytes from an object to an object. */
+	DRM_ZCGEM_OP_COPY = 0,
+
+	/** @DRM_ZCGEM_OP_FILL: Repeats a pattern. */
+	DRM_ZCGEM_OP_FILL = 1,
+};
+
+/**
+ * struct drm_zcgem_op - One operation of a submit.
+ *
+ * @height rows of @size bytes each, the first at the offset and each next one a
+ * pitch further. All of it must lie inside the objects. Nothing needs to be aligned
+ * but what fills touch, to the size of the pattern.
+ *
+ * A copy inside one object must not overlap itself. Where two rectangles of
+ * different pitch are concerned, the ranges from the first to the last byte must not
+ * overlap. Memory that is reached through two objects is not known to be the same:
+ * if such a copy overlaps, the bytes that are common are undefined.
+ */
+struct drm_zcgem_op {
+	/** @type: One of &enum drm_zcgem_op_type. */
+	__u32 type;
+
+	/** @flags: Must be zero. */
+	__u32 flags;
+
+	/** @dst_handle: GEM handle of the object that is written. */
+	__u32 dst_handle;
+
+	/** @src_handle: GEM handle of the object that is read; 0 for fills. */
+	__u32 src_handle;
+
+	/** @dst_offset: First byte written; for fills a multiple of @pattern_size. */
+	__u64 dst_offset;
+
+	/** @src_offset: First byte read; 0 for fills. */
+	__u64 src_offset;
+
+	/** @size: Bytes of a row, not zero; for fills a multiple of @pattern_size. */
+	__u64 size;
+
+	/** @height: Number of rows; 0 and 1 are both one row. */
+	__u64 height;
+
+	/**
+	 * @dst_pitch: Bytes from a row to the next in the object written, at least
+	 * @size, for fills a multiple of @pattern_size; not used for one row.
+	 */
+	__u64 dst_pitch;
+
+	/** @src_pitch: The same in the object read; 0 for fills. */
+	__u64 src_pitch;
+
+	/** @pattern: What fills repeat, the first byte lowest; 0 for copies. */
+	__u64 pattern;
+
+	/** @pattern_size: 4 or 8, bytes of @pattern that are used; 0 for copies. */
+	__u32 pattern_size;
+
+	/** @pad: Must be zero. */
+	__u32 pad;
+};
+
+/**
+ * struct drm_zcgem_sync - A syncobj that a submit waits for or signals.
+ */
+struct drm_zcgem_sync {
+	/** @handle: Handle of the syncobj. */
+	__u32 handle;
+
+	/** @flags: Must be zero. */
+	__u32 flags;
+
+	/** @point: Point on its timeline, 0 for a binary syncobj. */
+	__u64 point;
+};
+
+/**
+ * DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC - Neither wait for what others do with the
+ * objects nor have them wait: only the syncs order. Eviction, revocation and the
+ * kernel's own moves of memory are still ordered.
+ */
+#define DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC	(1u << 0)
+
+/**
+ * enum drm_zcgem_priority - Whose turn it is when several clients have work.
+ *
+ * Submits of one client and one priority run one after the other in the order of
+ * the calls; others may overtake them.
+ */
+enum drm_zcgem_priority {
+	/** @DRM_ZCGEM_PRIORITY_NORMAL: Like everybody. */
+	DRM_ZCGEM_PRIORITY_NORMAL = 0,
+
+	/** @DRM_ZCGEM_PRIORITY_LOW: When there is nothing better to do. */
+	DRM_ZCGEM_PRIORITY_LOW = 1,
+
+	/** @DRM_ZCGEM_PRIORITY_HIGH: First; needs CAP_SYS_NICE. */
+	DRM_ZCGEM_PRIORITY_HIGH = 2,
+};
+
+/**
+ * struct drm_zcgem_submit - Argument of %DRM_IOCTL_ZCGEM_SUBMIT.
+ *
+ * Queues operations, which run one after the other once all fences have signalled
+ * that they must wait for: those of @in_syncs, and unless
+ * %DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC is given those on the objects, of writers for
+ * objects that are read and of everybody for those that are written. Then the fence of
+ * the submit signals, which is put on the objects and into @out_syncs by the call.
+ * A call that fails has done nothing of that. A client that has very much queued waits
+ * for room in this call.
+ *
+ * The memory used is the one the objects have at the call, also if a hole is punched
+ * into the file or the object closed afterwards.
+ *
+ * A submit that was accepted may fail later. Its fence signals with an error then,
+ * and what was written is undefined:
+ *
+ * - an in-sync failed: its error;
+ * - ETIMEDOUT: a fence of others did not signal within
+ *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT;
+ * - ECANCELED: the client has closed the device;
+ * - EACCES: an object was revoked;
+ * - ENODEV: the device has gone.
+ *
+ * Errors of the call:
+ *
+ * - EINVAL: no operation, an unknown operation, flag or priority, padding that is not
+ *   zero, a bad stride, a range outside its object, an overlap, an alignment or a
+ *   pitch that is not as said above, an in-sync that has no fence yet;
+ * - E2BIG: more than %DRM_ZCGEM_PARAM_MAX_OPS operations or
+ *   %DRM_ZCGEM_PARAM_MAX_SYNCS syncs, or an element with a tail that this kernel does
+ *   not know and that is not zero;
+ * - ENOENT: a handle of an object or a syncobj does not exist;
+ * - EACCES: an object that is written is read-only, or an object was revoked;
+ * - EPERM: %DRM_ZCGEM_PRIORITY_HIGH without CAP_SYS_NICE;
+ * - EOPNOTSUPP: an imported object cannot be mapped by the kernel, or not as memory;
+ * - ENOMEM, EINTR, and what making an object resident gives.
+ *
+ * Since version 6.
+ */
+struct drm_zcgem_submit {
+	/** @ops: In, array of &struct drm_zcgem_op. */
+	struct drm_zcgem_array ops;
+
+	/** @in_syncs: In, array of &struct drm_zcgem_sync to wait for; may be empty. */
+	struct drm_zcgem_array in_syncs;
+
+	/** @out_syncs: In, array of &struct drm_zcgem_sync to signal; may be empty. */
+	struct drm_zcgem_array out_syncs;
+
+	/** @flags: In, %DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC or 0. */
+	__u32 flags;
+
+	/** @priority: In, one of &enum drm_zcgem_priority. */
+	__u32 priority;
+};
+
 #define DRM_ZCGEM_GET_PARAM		0x00
 #define DRM_ZCGEM_GEM_CREATE		0x01
 #define DRM_ZCGEM_GEM_WRAP_MEMFD	0x02
 #define DRM_ZCGEM_GEM_WRAP_USERPTR	0x03
 #define DRM_ZCGEM_GEM_MMAP_OFFSET	0x04
 #define DRM_ZCGEM_GEM_INFO		0x05
-/* 0x06 is reserved for GEM_WAIT */
+#define DRM_ZCGEM_GEM_WAIT		0x06
 #define DRM_ZCGEM_GEM_ADVISE		0x07
 #define DRM_ZCGEM_GEM_REVOKE		0x08
-/* 0x09 is reserved for SUBMIT */
+#define DRM_ZCGEM_SUBMIT		0x09
 
 #define DRM_IOCTL_ZCGEM_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, struct drm_zcgem_get_param)
@@ -490,6 +708,10 @@ struct drm_zcgem_gem_revoke {
 	DRM_IOW(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_ADVISE, struct drm_zcgem_gem_advise)
 #define DRM_IOCTL_ZCGEM_GEM_REVOKE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_REVOKE, struct drm_zcgem_gem_revoke)
+#define DRM_IOCTL_ZCGEM_GEM_WAIT \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_WAIT, struct drm_zcgem_gem_wait)
+#define DRM_IOCTL_ZCGEM_SUBMIT \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ZCGEM_SUBMIT, struct drm_zcgem_submit)
 
 #if defined(__cplusplus)
 }

@@ -42,6 +42,22 @@ FIELD(drm_zcgem_gem_info, pins, 40);
 FIELD(drm_zcgem_gem_info, evictions, 88);
 FIELD(drm_zcgem_gem_info, extents_by_order, 104);
 
+SIZE(drm_zcgem_gem_wait, 16);
+FIELD(drm_zcgem_gem_wait, timeout_ns, 8);
+SIZE(drm_zcgem_op, 80);
+FIELD(drm_zcgem_op, dst_handle, 8);
+FIELD(drm_zcgem_op, dst_offset, 16);
+FIELD(drm_zcgem_op, size, 32);
+FIELD(drm_zcgem_op, dst_pitch, 48);
+FIELD(drm_zcgem_op, pattern, 64);
+FIELD(drm_zcgem_op, pattern_size, 72);
+SIZE(drm_zcgem_sync, 16);
+FIELD(drm_zcgem_sync, point, 8);
+SIZE(drm_zcgem_submit, 56);
+FIELD(drm_zcgem_submit, in_syncs, 16);
+FIELD(drm_zcgem_submit, out_syncs, 32);
+FIELD(drm_zcgem_submit, priority, 52);
+
 _Static_assert(DRM_IOCTL_ZCGEM_GET_PARAM == 0xc0106440, "GET_PARAM");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_CREATE == 0xc0106441, "GEM_CREATE");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD == 0xc0206442, "GEM_WRAP_MEMFD");
@@ -50,3 +66,5 @@ _Static_assert(DRM_IOCTL_ZCGEM_GEM_INFO == 0xc1286445, "GEM_INFO");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR == 0xc0206443, "GEM_WRAP_USERPTR");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_ADVISE == 0x40206447, "GEM_ADVISE");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_REVOKE == 0xc0106448, "GEM_REVOKE");
+_Static_assert(DRM_IOCTL_ZCGEM_GEM_WAIT == 0x40106446, "GEM_WAIT");
+_Static_assert(DRM_IOCTL_ZCGEM_SUBMIT == 0x40386449, "SUBMIT");

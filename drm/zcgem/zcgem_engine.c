@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: engine
+ *
+ * Stands for the hardware that other drivers have: takes jobs that have nothing to wait
+ * for and runs them on a few workers, one turn after the other. A turn is some
+ * milliseconds, after which a job goes behind all others of its priority, so a client
+ * gets its share however long the jobs of others are; and since the scheduler of a queue
+ * hands out one job at a time, however many they are.
+ *
+ * Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the lowest
+ * that has a job: jobs hold fences that others wait for, so none may starve.
+ *
+ * The whole file is what a fence waits for. Nothing here allocates.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+#include <drm/drm_managed.h>
+
+#include <drm/zcgem_drm.h>
+
+#include "zcgem_device.h"
+#include "zcgem_fence.h"
+#include "zcgem_job.h"
+
+#define ZCGEM_TURN_NS		(2 * NSEC_PER_MSEC)
+#define ZCGEM_FAIR_TURN		16
+
+static const u32 zcgem_priority_order[ZCGEM_PRIORITIES] = {
+	DRM_ZCGEM_PRIORITY_HIGH,
+	DRM_ZCGEM_PRIORITY_NORMAL,
+	DRM_ZCGEM_PRIORITY_LOW,
+};
+
+/* The next job to have a turn, or NULL: the worker goes to sleep then. */
+static struct zcgem_job *zcgem_engine_pick(struct zcgem_engine *engine,
+					   struct zcgem_worker *worker)
+{
+	struct zcgem_job *job = NULL;
+	unsigned int i;
+	bool fair;
+
+	spin_lock(&engine->lock);
+	fair = !(++engine->turn % ZCGEM_FAIR_TURN);
+	for (i = 0; i < ZCGEM_PRIORITIES && !job; i++) {
+		u32 priority = zcgem_priority_order[fair ? ZCGEM_PRIORITIES - 1 - i : i];
+
+		job = list_first_entry_or_null(&engine->runnable[priority], struct zcgem_job,
+					       run_link);
+	}
+	if (job)
+		list_del_init(&job->run_link);
+	else
+		worker->awake = false;
+	spin_unlock(&engine->lock);
+	return job;
+}
+
+static void zcgem_engine_put_back(struct zcgem_engine *engine, struct zcgem_job *job)
+{
+	spin_lock(&engine->lock);
+	list_add_tail(&job->run_link, &engine->runnable[job->queue->priority]);
+	spin_unlock(&engine->lock);
+}
+
+/* Returns whether the job is over. */
+static bool zcgem_engine_turn(struct zcgem_job *job)
+{
+	u64 start = ktime_get_ns(), now;
+	bool more;
+
+	do {
+		more = !READ_ONCE(job->deps.error) && zcgem_job_step(job);
+		cond_resched();
+		now = ktime_get_ns();
+	} while (more && now - start < ZCGEM_TURN_NS);
+
+	job->ran += now - start;
+	return !more;
+}
+
+static void zcgem_worker_run(struct work_struct *work)
+{
+	struct zcgem_worker *worker = container_of(work, struct zcgem_worker, work);
+	struct zcgem_engine *engine = worker->engine;
+	struct zcgem_job *job;
+	bool cookie;
+
+	while ((job = zcgem_engine_pick(engine, worker))) {
+		cookie = dma_fence_begin_signalling();
+		if (zcgem_engine_turn(job))
+			zcgem_job_finish(job);
+		else
+			zcgem_engine_put_back(engine, job);
+		dma_fence_end_signalling(cookie);
+	}
+}
+
+/**
+ * zcgem_engine_run() - Run a job.
+ * @job: a job that has nothing to wait for
+ */
+void zcgem_engine_run(struct zcgem_job *job)
+{
+	struct zcgem_engine *engine = &job->zdev->engine;
+	struct zcgem_worker *worker = NULL;
+	unsigned int i;
+
+	spin_lock(&engine->lock);
+	list_add_tail(&job->run_link, &engine->runnable[job->queue->priority]);
+	for (i = 0; i < engine->nr_workers && !worker; i++)
+		if (!engine->workers[i].awake)
+			worker = &engine->workers[i];
+	if (worker)
+		worker->awake = true;
+	spin_unlock(&engine->lock);
+
+	/* Those that are awake look at the list before they go to sleep. */
+	if (worker)
+		queue_work(engine->copy_wq, &worker->work);
+}
+
+static void zcgem_engine_fini(struct drm_device *drm, void *data)
+{
+	struct zcgem_engine *engine = &to_zcgem(drm)->engine;
+
+	destroy_workqueue(engine->copy_wq);
+	destroy_workqueue(engine->sched_wq);
+	mutex_destroy(&engine->jobs_lock);
+}
+
+/**
+ * zcgem_engine_init() - Make the engine of a device, which goes with the device.
+ * @zdev: the device
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int zcgem_engine_init(struct zcgem_device *zdev)
+{
+	struct zcgem_engine *engine = &zdev->engine;
+	unsigned int i;
+
+	spin_lock_init(&engine->lock);
+	mutex_init(&engine->jobs_lock);
+	init_rwsem(&engine->notifier_lock);
+	INIT_LIST_HEAD(&engine->jobs);
+	for (i = 0; i < ZCGEM_PRIORITIES; i++)
+		INIT_LIST_HEAD(&engine->runnable[i]);
+
+	engine->nr_workers = min(num_online_cpus(), ZCGEM_MAX_WORKERS);
+	for (i = 0; i < engine->nr_workers; i++) {
+		engine->workers[i].engine = engine;
+		INIT_WORK(&engine->workers[i].work, zcgem_worker_run);
+	}
+
+	engine->copy_wq = alloc_workqueue("zcgem-copy", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!engine->copy_wq)
+		return -ENOMEM;
+	engine->sched_wq = alloc_workqueue("zcgem-sched", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!engine->sched_wq) {
+		destroy_workqueue(engine->copy_wq);
+		return -ENOMEM;
+	}
+	return drmm_add_action_or_reset(&zdev->drm, zcgem_engine_fini, NULL);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: jobs
+ *
+ * The life of a submit after it was accepted. The scheduler of its queue calls
+ * zcgem_run_job() when its dependencies are ready, which hands it to the engine and
+ * allocates nothing; the engine ends with zcgem_job_finish(), which signals its fence; the
+ * scheduler then calls zcgem_free_job(), and the rest is done by work, because the last
+ * reference to an object and the kernel mapping of foreign memory need dma_resv, which
+ * somebody may hold who waits for a fence that needs the scheduler's queue.
+ *
+ * Everything from a job's acceptance to its fence is what reclaim may wait for: nothing
+ * there allocates or takes a lock that is held around an allocation.
+ *
+ * The references to pages are dropped before the fence signals, so that who has waited
+ * for it finds them gone. They are never the last there: objects give pages up only
+ * when their fences have signalled.
+ *
+ * Cancelling sets an error, which the engine looks at from piece to piece, and ends the
+ * wait for dependencies, so that a cancelled job is over soon whatever it waited for.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/slab.h>
+
+#include "zcgem_device.h"
+#include "zcgem_extents.h"
+#include "zcgem_fence.h"
+#include "zcgem_job.h"
+#include "zcgem_object.h"
+#include "zcgem_pages.h"
+#include "zcgem_trace.h"
+
+/**
+ * zcgem_job_drop_pages() - Let go of the pages.
+ * @job: the job, which will not run any more
+ */
+void zcgem_job_drop_pages(struct zcgem_job *job)
+{
+	unsigned int i;
+
+	for (i = 0; i < job->nr_objects; i++) {
+		zcgem_pages_put(job->objects[i].pages);
+		job->objects[i].pages = NULL;
+	}
+}
+
+/**
+ * zcgem_job_forget_memory() - Let go of pages and kernel mappings.
+ * @job: a job that was not accepted yet, dma_resv of its objects held
+ */
+void zcgem_job_forget_memory(struct zcgem_job *job)
+{
+	unsigned int i;
+
+	zcgem_job_drop_pages(job);
+	for (i = 0; i < job->nr_objects; i++) {
+		struct zcgem_job_object *o = &job->objects[i];
+
+		if (!iosys_map_is_null(&o->map))
+			dma_buf_vunmap(o->obj->bo.base.import_attach->dmabuf, &o->map);
+		iosys_map_clear(&o->map);
+	}
+}
+
+/**
+ * zcgem_job_free() - Free a job.
+ * @job: one that was never armed or has been freed by the scheduler; no dma_resv held
+ */
+void zcgem_job_free(struct zcgem_job *job)
+{
+	struct zcgem_queue *queue = job->queue;
+	unsigned int i;
+
+	zcgem_deps_fini(&job->deps);
+	for (i = 0; i < job->nr_objects; i++) {
+		struct zcgem_job_object *o = &job->objects[i];
+
+		zcgem_pages_put(o->pages);
+		if (!iosys_map_is_null(&o->map))
+			dma_buf_vunmap_unlocked(o->obj->bo.base.import_attach->dmabuf, &o->map);
+		drm_gem_object_put(&o->obj->bo.base);
+	}
+	zcgem_table_free(job->objects);
+	zcgem_table_free(job->ops);
+	atomic_long_dec(&job->zdev->counters.jobs);
+	kfree(job);
+
+	/* When it wakes up somebody may free the queue. */
+	spin_lock_irq(&queue->wait.lock);
+	atomic_dec(&queue->jobs);
+	wake_up_all_locked(&queue->wait);
+	spin_unlock_irq(&queue->wait.lock);
+}
+
+static void zcgem_job_cleanup(struct work_struct *work)
+{
+	struct zcgem_job *job = container_of(work, struct zcgem_job, cleanup);
+	struct zcgem_engine *engine = &job->zdev->engine;
+
+	mutex_lock(&engine->jobs_lock);
+	list_del(&job->link);
+	mutex_unlock(&engine->jobs_lock);
+
+	dma_fence_put(&job->fence->base);
+	zcgem_job_free(job);
+}
+
+/**
+ * zcgem_job_alloc() - Make an empty job.
+ * @queue: where it will be submitted
+ *
+ * Return: the job, for zcgem_job_free(), or NULL.
+ */
+struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue)
+{
+	struct zcgem_job *job;
+
+	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
+	if (!job)
+		return NULL;
+
+	job->zdev = queue->zdev;
+	job->queue = queue;
+	INIT_LIST_HEAD(&job->link);
+	INIT_LIST_HEAD(&job->run_link);
+	INIT_WORK(&job->cleanup, zcgem_job_cleanup);
+	atomic_inc(&queue->jobs);
+	atomic_long_inc(&job->zdev->counters.jobs);
+	return job;
+}
+
+/**
+ * zcgem_job_finish() - A job has done what it could.
+ * @job: the job; gone afterwards
+ */
+void zcgem_job_finish(struct zcgem_job *job)
+{
+	struct dma_fence *fence = &job->fence->base;
+	int error = READ_ONCE(job->deps.error);
+
+	trace_zcgem_job_done(job, error);
+	zcgem_job_drop_pages(job);
+	atomic64_add(job->ran, &job->queue->busy);
+
+	dma_fence_get(fence);
+	if (error)
+		dma_fence_set_error(fence, error);
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+static struct dma_fence *zcgem_run_job(struct drm_sched_job *base)
+{
+	struct zcgem_job *job = to_zcgem_job(base);
+	struct dma_fence *fence = dma_fence_get(&job->fence->base);
+
+	trace_zcgem_job_run(job);
+	if (READ_ONCE(job->deps.error))
+		zcgem_job_finish(job);
+	else
+		zcgem_engine_run(job);
+	return fence;
+}
+
+static void zcgem_free_job(struct drm_sched_job *base)
+{
+	struct zcgem_job *job = to_zcgem_job(base);
+
+	drm_sched_job_cleanup(base);
+	queue_work(job->zdev->wq, &job->cleanup);
+}
+
+const struct drm_sched_backend_ops zcgem_sched_ops = {
+	.run_job = zcgem_run_job,
+	.free_job = zcgem_free_job,
+};
+
+/**
+ * zcgem_jobs_cancel_queue() - End all jobs of a queue early.
+ * @queue: the queue
+ * @error: of their fences, negative
+ */
+void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error)
+{
+	struct zcgem_engine *engine = &queue->zdev->engine;
+	struct zcgem_job *job;
+
+	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link)
+		if (job->queue == queue)
+			zcgem_deps_abort(&job->deps, error);
+	mutex_unlock(&engine->jobs_lock);
+}
+
+static bool zcgem_job_uses(struct zcgem_job *job, struct zcgem_object *obj)
+{
+	unsigned int i;
+
+	for (i = 0; i < job->nr_objects; i++)
+		if (job->objects[i].obj == obj)
+			return true;
+	return false;
+}
+
+/**
+ * zcgem_jobs_cancel_object() - End all jobs that use an object early.
+ * @obj: the object, dma_resv held, so that no more can come meanwhile
+ * @error: of their fences, negative
+ */
+void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error)
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_job *job;
+
+	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link) {
+		if (zcgem_job_uses(job, obj))
+			zcgem_deps_abort(&job->deps, error);
+		cond_resched();
+	}
+	mutex_unlock(&engine->jobs_lock);
+}
+
+/**
+ * zcgem_jobs_cancel_device() - End all jobs of a device early.
+ * @zdev: the device, unplugged
+ * @error: of their fences, negative
+ */
+void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error)
+{
+	struct zcgem_engine *engine = &zdev->engine;
+	struct zcgem_job *job;
+
+	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link)
+		zcgem_deps_abort(&job->deps, error);
+	mutex_unlock(&engine->jobs_lock);
+}

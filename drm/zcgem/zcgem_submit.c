@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: submit
+ *
+ * Turns a submit into a job: everything that can fail is done first, then the fence of
+ * the job is published, on the objects and in syncobjs, and the job queued. A submit that
+ * fails has published nothing.
+ *
+ * The objects' pages must be there and be those of today when the fence is published,
+ * and stay until it signals. What needs mmap_lock or inode locks is done before the
+ * objects are locked (zcgem_object_prepare()); once all are locked each is looked at again,
+ * and if one has lost its pages meanwhile all are let go of and it starts again. Memory
+ * that can go without dma_resv, by an MMU notifier, is looked at once more under
+ * notifier_lock (&zcgem_backing_ops.still_valid), with which the notifier marks it; when
+ * the notifier then waits for the fences on the object it finds the job's.
+ *
+ * Locks, outermost first: dma_resv of the objects (drm_exec), notifier_lock, the queue's
+ * lock, jobs_lock. From notifier_lock on nothing allocates.
+ */
+
+#include <linux/capability.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-resv.h>
+#include <linux/sched/signal.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_exec.h>
+#include <drm/drm_file.h>
+#include <drm/drm_print.h>
+#include <drm/drm_syncobj.h>
+
+#include "zcgem_device.h"
+#include "zcgem_fence.h"
+#include "zcgem_ioctl.h"
+#include "zcgem_job.h"
+#include "zcgem_object.h"
+#include "zcgem_submit.h"
+#include "zcgem_trace.h"
+
+#include <drm/zcgem_drm.h>
+
+/* An object may share its dma_resv with another one: a fence of each usage. */
+#define ZCGEM_FENCES_PER_OBJECT	2
+
+static bool zcgem_is_foreign(const struct zcgem_job_object *o)
+{
+	return o->obj->ops->flags & ZCGEM_BACKING_FOREIGN;
+}
+
+/* No locks held. */
+static int zcgem_submit_prepare(struct zcgem_job *job)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		if (!zcgem_is_foreign(&job->objects[i]))
+			ret = zcgem_object_prepare(job->objects[i].obj);
+	return ret;
+}
+
+static int zcgem_submit_lock(struct zcgem_job *job, struct drm_exec *exec)
+{
+	unsigned int i;
+	int ret = 0;
+
+	drm_exec_until_all_locked(exec) {
+		for (i = 0; i < job->nr_objects; i++) {
+			ret = drm_exec_prepare_obj(exec, &job->objects[i].obj->bo.base,
+						   ZCGEM_FENCES_PER_OBJECT);
+			drm_exec_retry_on_contention(exec);
+			if (ret)
+				return ret;
+		}
+	}
+	return ret;
+}
+
+/* dma_resv held: the pages, or the mapping, that the job will use. */
+static int zcgem_submit_get_memory(struct zcgem_job_object *o)
+{
+	struct zcgem_object *obj = o->obj;
+	int ret;
+
+	if (!zcgem_is_foreign(o)) {
+		ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+		if (!ret)
+			o->pages = zcgem_pages_get(obj->pages);
+		return ret;
+	}
+
+	ret = dma_buf_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
+	if (ret == -EAGAIN)
+		return -EBUSY;
+	if (ret == -EINVAL)
+		return -EOPNOTSUPP;
+	if (ret || !o->map.is_iomem)
+		return ret;
+	drm_dbg_ratelimited(obj->bo.base.dev, "imported object is not memory\n");
+	dma_buf_vunmap(obj->bo.base.import_attach->dmabuf, &o->map);
+	iosys_map_clear(&o->map);
+	return -EOPNOTSUPP;
+}
+
+/* dma_resv held. */
+static int zcgem_submit_get_fences(struct zcgem_job *job, const struct zcgem_job_object *o,
+				   bool implicit)
+{
+	enum dma_resv_usage usage = implicit ? dma_resv_usage_rw(o->write) :
+				    DMA_RESV_USAGE_KERNEL;
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret = 0;
+
+	dma_resv_for_each_fence(&cursor, o->obj->bo.base.resv, usage, fence) {
+		ret = zcgem_deps_add(&job->deps, fence, false);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/* notifier_lock held. */
+static bool zcgem_submit_is_valid(struct zcgem_job *job)
+{
+	unsigned int i;
+
+	for (i = 0; i < job->nr_objects; i++) {
+		struct zcgem_object *obj = job->objects[i].obj;
+
+		if (obj->ops->still_valid && !obj->ops->still_valid(obj))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing can fail any more. */
+static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_submit *args,
+				 struct zcgem_out_sync *out_syncs)
+{
+	struct zcgem_engine *engine = &job->zdev->engine;
+	struct zcgem_queue *queue = job->queue;
+	struct dma_fence *fence = &job->fence->base;
+	u32 i;
+
+	mutex_lock(&queue->lock);
+	drm_sched_job_arm(&job->base);
+	zcgem_fence_init(job->fence, queue->context, ++queue->seqno);
+
+	for (i = 0; i < job->nr_objects; i++) {
+		enum dma_resv_usage usage = job->objects[i].write ? DMA_RESV_USAGE_WRITE :
+					    DMA_RESV_USAGE_READ;
+
+		if (args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC)
+			usage = DMA_RESV_USAGE_BOOKKEEP;
+		dma_resv_add_fence(job->objects[i].obj->bo.base.resv, fence, usage);
+	}
+	for (i = 0; i < args->out_syncs.count; i++) {
+		struct zcgem_out_sync *out = &out_syncs[i];
+
+		if (out->chain) {
+			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
+			out->chain = NULL;
+		} else {
+			drm_syncobj_replace_fence(out->syncobj, fence);
+		}
+	}
+
+	mutex_lock(&engine->jobs_lock);
+	list_add_tail(&job->link, &engine->jobs);
+	mutex_unlock(&engine->jobs_lock);
+
+	trace_zcgem_submit(job);
+	zcgem_deps_arm(&job->deps);
+	drm_sched_entity_push_job(&job->base);
+	mutex_unlock(&queue->lock);
+}
+
+/*
+ * One attempt. -EAGAIN: zcgem_submit_prepare() has to be called again. A job that was
+ * accepted may be gone when this returns.
+ */
+static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit *args,
+			    struct zcgem_out_sync *out_syncs)
+{
+	bool implicit = !(args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC);
+	struct zcgem_engine *engine = &job->zdev->engine;
+	unsigned int i, nr_explicit = job->deps.count;
+	struct drm_exec exec;
+	int ret;
+
+	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES,
+		      job->nr_objects);
+	ret = zcgem_submit_lock(job, &exec);
+	if (ret)
+		goto fini;
+
+	/* Making pages current may wait for fences, so look for fences afterwards. */
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		ret = zcgem_submit_get_memory(&job->objects[i]);
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
+
+	if (!ret) {
+		down_read(&engine->notifier_lock);
+		if (zcgem_submit_is_valid(job))
+			zcgem_submit_publish(job, args, out_syncs);
+		else
+			ret = -EAGAIN;
+		up_read(&engine->notifier_lock);
+	}
+	if (ret) {
+		zcgem_job_forget_memory(job);
+		zcgem_deps_truncate(&job->deps, nr_explicit);
+	}
+fini:
+	drm_exec_fini(&exec);
+	return ret;
+}
+
+static int zcgem_submit_job(struct zcgem_job *job, const struct drm_zcgem_submit *args,
+			    struct zcgem_out_sync *out_syncs)
+{
+	int ret;
+
+	do {
+		ret = zcgem_submit_prepare(job);
+		if (!ret)
+			ret = zcgem_submit_try(job, args, out_syncs);
+		if (ret == -EAGAIN && signal_pending(current))
+			ret = -ERESTARTSYS;
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+/* The scheduler's part, and what it waits for. */
+static int zcgem_submit_init_job(struct drm_file *file, struct zcgem_job *job)
+{
+	struct zcgem_queue *queue = job->queue;
+	int ret;
+
+	ret = zcgem_deps_init(&job->deps, queue->context + 1);
+	if (ret)
+		return ret;
+	ret = drm_sched_job_init(&job->base, &queue->entity, 1, queue, file->client_id);
+	if (ret)
+		return ret;
+	/* This takes the reference, whatever it returns. */
+	ret = drm_sched_job_add_dependency(&job->base, dma_fence_get(&job->deps.ready->base));
+	if (!ret) {
+		job->fence = zcgem_fence_alloc();
+		ret = job->fence ? 0 : -ENOMEM;
+	}
+	if (ret)
+		drm_sched_job_cleanup(&job->base);
+	return ret;
+}
+
+static int zcgem_submit(struct drm_file *file, struct zcgem_job *job,
+			const struct drm_zcgem_submit *args)
+{
+	struct zcgem_out_sync *out_syncs;
+	int ret;
+
+	ret = zcgem_submit_get_ops(file, job, args);
+	if (ret)
+		return ret;
+	out_syncs = zcgem_submit_get_out_syncs(file, args);
+	if (IS_ERR(out_syncs))
+		return PTR_ERR(out_syncs);
+
+	ret = zcgem_submit_init_job(file, job);
+	if (ret)
+		goto put_syncs;
+	ret = zcgem_submit_get_in_syncs(file, job, args);
+	if (!ret)
+		ret = zcgem_submit_job(job, args, out_syncs);
+	if (ret) {
+		drm_sched_job_cleanup(&job->base);
+		zcgem_fence_abandon(job->fence);
+	}
+put_syncs:
+	zcgem_submit_put_out_syncs(out_syncs, args->out_syncs.count);
+	return ret;
+}
+
+/**
+ * zcgem_ioctl_submit() - %DRM_IOCTL_ZCGEM_SUBMIT.
+ * @drm: the device
+ * @data: &struct drm_zcgem_submit
+ * @file: the client
+ *
+ * Return: 0 or as that structure says.
+ */
+int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const struct drm_zcgem_submit *args = data;
+	struct zcgem_queue *queue;
+	struct zcgem_job *job;
+	int ret, idx;
+
+	if (args->flags & ~DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC ||
+	    args->priority >= ZCGEM_PRIORITIES)
+		return -EINVAL;
+	if (args->priority == DRM_ZCGEM_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
+		return -EPERM;
+
+	queue = zcgem_client_queue(file, args->priority);
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	ret = wait_event_interruptible(queue->wait,
+				       atomic_read(&queue->jobs) < ZCGEM_QUEUE_DEPTH);
+	if (ret)
+		return ret;
+
+	/* Jobs that are accepted in here are cancelled by zcgem_remove(). */
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+
+	job = zcgem_job_alloc(queue);
+	ret = job ? zcgem_submit(file, job, args) : -ENOMEM;
+	if (job && ret)
+		zcgem_job_free(job);
+
+	drm_dev_exit(idx);
+	return ret;
+}
