@@ -43,6 +43,8 @@ def groups():
         Group("zcgem", "igt", timeout=300),
         Group("sharing", "igt", timeout=300,
               programs=["zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
+        Group("engine", "igt", timeout=400,
+              programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
         Group("memory", "igt", timeout=400,
               programs=["zcgem_account", "zcgem_fdinfo", "zcgem_pool", "zcgem_userptr"]),
         # Long, and one of its tests has the OOM killer end a user of udmabuf.

@@ -145,6 +145,7 @@ static void read_counts(int fd, struct zcgem_snapshot *snap)
 	snap->mappings = stat_value(text, "mappings");
 	snap->attachments = stat_value(text, "attachments");
 	snap->dma_maps = stat_value(text, "dma_maps");
+	snap->jobs = stat_value(text, "jobs");
 	snap->process_pins = proc_value("/proc/self/status", "VmPin");
 	snap->fds = count_fds();
 }
@@ -198,6 +199,7 @@ void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 	igt_assert_eq_u64(now.pinned_folios, before->pinned_folios);
 	igt_assert_eq_u64(now.charged_pages, before->charged_pages);
 	igt_assert_eq_u64(now.mappings, before->mappings);
+	igt_assert_eq_u64(now.jobs, before->jobs);
 	igt_assert_eq_u64(now.attachments, before->attachments);
 	igt_assert_eq_u64(now.dma_maps, before->dma_maps);
 	igt_assert_eq_u64(now.process_pins, before->process_pins);

@@ -26,6 +26,7 @@
  * @mappings: CPU mappings of its objects
  * @attachments: devices attached to its dma-bufs
  * @dma_maps: mappings that such devices have
+ * @jobs: submits that it has not freed
  * @process_pins: kilobytes that the kernel counts as pinned for this process
  * @fds: open descriptors of this process
  */
@@ -37,6 +38,7 @@ struct zcgem_snapshot {
 	uint64_t mappings;
 	uint64_t attachments;
 	uint64_t dma_maps;
+	uint64_t jobs;
 	uint64_t process_pins;
 	int fds;
 };

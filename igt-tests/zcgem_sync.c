@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Fences of the engine: who waits for whom, by object, syncobj, sync_file and poll.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/dma-buf.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_submit.h"
+
+/**
+ * TEST: zcgem sync
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Synchronization
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check the fences of the engine.
+ *
+ * SUBTEST: wait
+ * Description: A wait ends with its fence or at its time, and tells readers from writers.
+ *
+ * SUBTEST: wait-signal
+ * Description: A wait that signals interrupt ends at its time all the same.
+ *
+ * SUBTEST: wait-bad
+ * Description: Unknown flags and handles are refused (class 2).
+ *
+ * SUBTEST: binary
+ * Description: A binary syncobj orders submits, also of two clients.
+ *
+ * SUBTEST: timeline
+ * Description: Points of a timeline order submits, and a point without a fence is refused.
+ *
+ * SUBTEST: in-error
+ * Description: A submit whose in-fence fails is not done and has the same error.
+ *
+ * SUBTEST: refused
+ * Description: A submit that is refused leaves no fence anywhere.
+ *
+ * SUBTEST: implicit
+ * Description: Readers do not wait for readers, writers wait for all, and everybody for writers.
+ *
+ * SUBTEST: no-implicit
+ * Description: Without implicit sync a submit neither waits nor is waited for.
+ *
+ * SUBTEST: export-sync-file
+ * Description: A dma-buf gives the engine's fences as sync_files, by usage.
+ *
+ * SUBTEST: import-sync-file
+ * Description: The engine waits for a sync_file that was put on a dma-buf.
+ *
+ * SUBTEST: poll
+ * Description: Polling a dma-buf waits for the engine.
+ *
+ * SUBTEST: names
+ * Description: A sync_file tells the driver and the timeline, also when its client has gone.
+ *
+ * SUBTEST: priorities
+ * Description: A submit waits for one of lower priority that it depends on.
+ */
+
+IGT_TEST_DESCRIPTION("Check the fences of the engine");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define RW		(PROT_READ | PROT_WRITE)
+#define SOON_NS		20000000ll
+
+/* An object with a submit on it that waits until the test lets it go. */
+struct blocked {
+	int timeline;
+	uint32_t in;
+	uint32_t out;
+	uint32_t handle;
+	uint32_t other;
+	uint32_t *map;
+	uint32_t *other_map;
+};
+
+static void open_blocked(int fd, struct blocked *b)
+{
+	*b = (struct blocked) { .timeline = sw_sync_open() };
+	b->in = syncobj_pending(fd, b->timeline);
+	b->out = syncobj_new(fd);
+	b->handle = zcgem_create(fd, PAGES(1), 0);
+	b->other = zcgem_create(fd, PAGES(1), 0);
+	b->map = zcgem_mmap(fd, b->handle, PAGES(1), RW);
+	b->other_map = zcgem_mmap(fd, b->other, PAGES(1), RW);
+}
+
+static void block_op(int fd, const struct blocked *b, struct drm_zcgem_op op)
+{
+	const struct drm_zcgem_sync in = { .handle = b->in }, out = { .handle = b->out };
+
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+}
+
+/* The submit fills the object with ones; with @read it copies from it instead. */
+static void block(int fd, struct blocked *b, bool read)
+{
+	open_blocked(fd, b);
+	if (read)
+		block_op(fd, b, zcgem_op_copy(b->other, 0, b->handle, 0, PAGES(1)));
+	else
+		block_op(fd, b, zcgem_op_fill32(b->handle, 0, PAGES(1), 1));
+}
+
+static void unblock(int fd, struct blocked *b)
+{
+	sw_sync_advance(b->timeline, 1);
+	igt_assert_eq(syncobj_error(fd, b->out), 0);
+}
+
+static void close_blocked(int fd, struct blocked *b)
+{
+	munmap(b->map, PAGES(1));
+	munmap(b->other_map, PAGES(1));
+	syncobj_free(fd, b->in);
+	syncobj_free(fd, b->out);
+	close(b->timeline);
+}
+
+static void test_wait(int fd)
+{
+	struct blocked b;
+
+	block(fd, &b, false);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, 0), -ETIME);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, -1), -ETIME);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, INT64_MIN), -ETIME);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, zcgem_now() + SOON_NS),
+		      -ETIME);
+	igt_assert_eq(__zcgem_wait(fd, b.other, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	unblock(fd, &b);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, INT64_MAX), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	igt_assert_eq_u32(b.map[0], 1);
+	close_blocked(fd, &b);
+
+	/* it is read: another reader does not wait, a writer does */
+	block(fd, &b, true);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, 0), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), -ETIME);
+	igt_assert_eq(__zcgem_wait(fd, b.other, 0, 0), -ETIME);
+	unblock(fd, &b);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	close_blocked(fd, &b);
+}
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	alarms += sig == SIGALRM;
+}
+
+static void test_wait_signal(int fd)
+{
+	const struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = {};
+	struct sigaction restart = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct sigaction interrupt = { .sa_handler = on_alarm }, old;
+	struct drm_zcgem_gem_wait arg = {};
+	struct blocked b;
+	int64_t until;
+	int ret;
+
+	block(fd, &b, false);
+	arg.handle = b.handle;
+	sigaction(SIGALRM, &restart, &old);
+
+	/* a restarted call has the same end, not a later one */
+	setitimer(ITIMER_REAL, &often, NULL);
+	until = zcgem_now() + 10 * SOON_NS;
+	arg.timeout_ns = until;
+	ret = ioctl(fd, DRM_IOCTL_ZCGEM_GEM_WAIT, &arg) ? -errno : 0;
+	setitimer(ITIMER_REAL, &never, NULL);
+	igt_assert_eq(ret, -ETIME);
+	igt_assert(zcgem_now() >= until);
+	igt_assert_lt(0, alarms);
+
+	sigaction(SIGALRM, &interrupt, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	arg.timeout_ns = INT64_MAX;
+	ret = ioctl(fd, DRM_IOCTL_ZCGEM_GEM_WAIT, &arg) ? -errno : 0;
+	setitimer(ITIMER_REAL, &never, NULL);
+	igt_assert_eq(ret, -EINTR);
+
+	sigaction(SIGALRM, &old, NULL);
+	unblock(fd, &b);
+	close_blocked(fd, &b);
+}
+
+static void test_wait_bad(int fd)
+{
+	uint32_t handle = zcgem_create(fd, PAGES(1), 0);
+
+	igt_assert_eq(__zcgem_wait(fd, handle, 0, 0), 0);
+	igt_assert_eq(__zcgem_wait(fd, handle, 2, 0), -EINVAL);
+	igt_assert_eq(__zcgem_wait(fd, handle, 1u << 31, 0), -EINVAL);
+	igt_assert_eq(__zcgem_wait(fd, 0, 0, 0), -ENOENT);
+	igt_assert_eq(__zcgem_wait(fd, handle + 1, 0, 0), -ENOENT);
+}
+
+/* The fence of one client's submit is another one's in-fence. */
+static void test_binary(int fd)
+{
+	int other = drm_reopen_driver(fd), file, dmabuf;
+	struct drm_zcgem_sync in = {}, out = {};
+	struct drm_zcgem_op op;
+	uint32_t handle, theirs;
+	struct blocked b;
+
+	block(fd, &b, false);
+	dmabuf = zcgem_export(fd, b.handle);
+	igt_assert_eq(__zcgem_import(other, dmabuf, &handle), 0);
+	close(dmabuf);
+
+	theirs = syncobj_new(other);
+	file = syncobj_file(fd, b.out);
+	syncobj_import_file(other, theirs, file);
+	close(file);
+
+	in.handle = theirs;
+	out.handle = syncobj_new(other);
+	op = zcgem_op_fill32(handle, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit_syncs(other, &op, &in, &out), 0);
+	igt_assert_eq(syncobj_wait_for(other, out.handle, 0, zcgem_now() + SOON_NS), -ETIME);
+	igt_assert_eq_u32(b.map[0], 0);
+	unblock(fd, &b);
+	igt_assert_eq(syncobj_error(other, out.handle), 0);
+	igt_assert_eq_u32(b.map[0], 2);
+	igt_assert_eq_u32(b.map[1], 1);
+
+	syncobj_free(other, theirs);
+	syncobj_free(other, out.handle);
+	close_blocked(fd, &b);
+	close(other);
+}
+
+static void test_timeline(int fd)
+{
+	uint32_t timeline = syncobj_new(fd), empty = syncobj_new(fd);
+	struct drm_zcgem_sync in = { .handle = timeline }, out = { .handle = timeline };
+	struct drm_zcgem_op op;
+	struct blocked b;
+	uint64_t point;
+
+	open_blocked(fd, &b);
+	op = zcgem_op_fill32(b.handle, 0, 4, 1);
+
+	/* no fence yet, no such point yet */
+	in.handle = empty;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, NULL), -EINVAL);
+	in.handle = timeline;
+	in.point = 1;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, NULL), -EINVAL);
+
+	in = (struct drm_zcgem_sync) { .handle = b.in };
+	out.point = 1;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+	in = (struct drm_zcgem_sync) { .handle = timeline, .point = 1 };
+	out.point = 5;
+	op = zcgem_op_fill32(b.other, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+	in.point = 6;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, NULL), -EINVAL);
+
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 1, zcgem_now() + SOON_NS), -ETIME);
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 5, 0), -ETIME);
+	igt_assert_eq(drmSyncobjQuery(fd, &timeline, &point, 1), 0);
+	igt_assert_eq_u64(point, 0);
+	sw_sync_advance(b.timeline, 1);
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 5, zcgem_now() + WAIT_NS), 0);
+	igt_assert_eq(drmSyncobjQuery(fd, &timeline, &point, 1), 0);
+	igt_assert_eq_u64(point, 5);
+	igt_assert_eq_u32(b.map[0], 1);
+	igt_assert_eq_u32(b.other_map[0], 2);
+
+	/* what has passed is no reason to wait */
+	in.point = 3;
+	out.point = 7;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 7, zcgem_now() + WAIT_NS), 0);
+
+	syncobj_free(fd, timeline);
+	syncobj_free(fd, empty);
+	close_blocked(fd, &b);
+}
+
+static void test_in_error(int fd)
+{
+	struct drm_zcgem_sync in = {}, out = { .handle = syncobj_new(fd) };
+	struct drm_zcgem_op op;
+	struct blocked b;
+	int error;
+
+	block(fd, &b, false);
+	in.handle = b.out;
+	op = zcgem_op_fill32(b.other, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+
+	/* a timeline that is closed fails its fences */
+	close(b.timeline);
+	error = syncobj_error(fd, b.in);
+	igt_assert_lt(error, 0);
+	igt_assert_eq(syncobj_error(fd, b.out), error);
+	igt_assert_eq(syncobj_error(fd, out.handle), error);
+	igt_assert_eq_u32(b.map[0], 0);
+	igt_assert_eq_u32(b.other_map[0], 0);
+
+	/* the same when it has failed already */
+	in.handle = b.in;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+	igt_assert_eq(syncobj_error(fd, out.handle), error);
+
+	/* and it is no error of the object */
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &out), 0);
+	igt_assert_eq(syncobj_error(fd, out.handle), 0);
+	igt_assert_eq_u32(b.other_map[0], 2);
+
+	syncobj_free(fd, out.handle);
+	b.timeline = -1;
+	close_blocked(fd, &b);
+}
+
+static void test_refused(int fd)
+{
+	struct drm_zcgem_sync in = {}, outs[2] = { { .handle = syncobj_new(fd) } };
+	struct drm_zcgem_submit submit = {};
+	struct drm_zcgem_op op;
+	struct blocked b;
+	int file;
+
+	open_blocked(fd, &b);
+	op = zcgem_op_fill32(b.handle, 0, 4, 2);
+	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
+	submit.out_syncs = (struct drm_zcgem_array) { sizeof(*outs), 2, (uintptr_t)outs };
+
+	/* the second out-sync does not exist */
+	igt_assert_eq(__zcgem_submit(fd, &submit), -ENOENT);
+	igt_assert_neq(drmSyncobjExportSyncFile(fd, outs[0].handle, &file), 0);
+	/* it does, but an in-sync has no fence */
+	outs[1].handle = outs[0].handle;
+	outs[1].point = 1;
+	in.handle = b.out;
+	submit.in_syncs = (struct drm_zcgem_array) { sizeof(in), 1, (uintptr_t)&in };
+	igt_assert_eq(__zcgem_submit(fd, &submit), -EINVAL);
+	igt_assert_neq(drmSyncobjExportSyncFile(fd, outs[0].handle, &file), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	igt_assert_eq_u32(b.map[0], 0);
+
+	syncobj_free(fd, outs[0].handle);
+	close_blocked(fd, &b);
+}
+
+static void test_implicit(int fd)
+{
+	int client = drm_reopen_driver(fd), dmabuf;
+	struct drm_zcgem_op op;
+	uint32_t handle, scratch = zcgem_create(client, PAGES(1), 0);
+	uint32_t *map = zcgem_mmap(client, scratch, PAGES(1), RW);
+	struct blocked b;
+
+	/* one reads: another one may read, but not write */
+	block(fd, &b, true);
+	dmabuf = zcgem_export(fd, b.handle);
+	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
+	close(dmabuf);
+	b.map[0] = 5;
+	op = zcgem_op_copy(scratch, 0, handle, 0, 4);
+	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
+	zcgem_wait(client, scratch);
+	igt_assert_eq_u32(map[0], 5);
+	op = zcgem_op_fill32(handle, 0, 4, 6);
+	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
+	igt_assert_eq(__zcgem_wait(client, handle, 0, zcgem_now() + SOON_NS), -ETIME);
+	igt_assert_eq_u32(b.map[0], 5);
+	unblock(fd, &b);
+	zcgem_wait(client, handle);
+	igt_assert_eq_u32(b.map[0], 6);
+	igt_assert_eq_u32(b.other_map[0], 5);
+	close_blocked(fd, &b);
+	gem_close(client, handle);
+
+	/* one writes: nobody may read */
+	block(fd, &b, false);
+	dmabuf = zcgem_export(fd, b.handle);
+	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
+	close(dmabuf);
+	op = zcgem_op_copy(scratch, 0, handle, 0, 4);
+	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
+	igt_assert_eq(__zcgem_wait(client, scratch, 0, zcgem_now() + SOON_NS), -ETIME);
+	unblock(fd, &b);
+	zcgem_wait(client, scratch);
+	igt_assert_eq_u32(map[0], 1);
+	close_blocked(fd, &b);
+
+	munmap(map, PAGES(1));
+	close(client);
+}
+
+static void test_no_implicit(int fd)
+{
+	int client = drm_reopen_driver(fd), dmabuf;
+	struct drm_zcgem_sync in = {};
+	struct drm_zcgem_submit submit = { .flags = DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC };
+	struct drm_zcgem_sync out = { .handle = syncobj_new(client) };
+	struct drm_zcgem_op op;
+	uint32_t handle;
+	struct blocked b;
+
+	block(fd, &b, false);
+	dmabuf = zcgem_export(fd, b.handle);
+	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
+	close(dmabuf);
+
+	/* it does not wait */
+	op = zcgem_op_fill32(handle, 0, 4, 9);
+	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
+	submit.out_syncs = (struct drm_zcgem_array) { sizeof(out), 1, (uintptr_t)&out };
+	igt_assert_eq(__zcgem_submit(client, &submit), 0);
+	igt_assert_eq(syncobj_error(client, out.handle), 0);
+	igt_assert_eq_u32(b.map[0], 9);
+	unblock(fd, &b);
+	igt_assert_eq_u32(b.map[0], 1);
+	close_blocked(fd, &b);
+
+	/* and nobody waits for it */
+	open_blocked(fd, &b);
+	op.dst_handle = b.handle;
+	in.handle = b.in;
+	out.handle = b.out;
+	submit.in_syncs = (struct drm_zcgem_array) { sizeof(in), 1, (uintptr_t)&in };
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	unblock(fd, &b);
+	igt_assert_eq_u32(b.map[0], 9);
+	close_blocked(fd, &b);
+	close(client);
+}
+
+static int export_file(int dmabuf, uint32_t flags)
+{
+	struct dma_buf_export_sync_file arg = { .flags = flags };
+
+	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg), 0);
+	return arg.fd;
+}
+
+static void test_export_sync_file(int fd)
+{
+	struct blocked b;
+	int dmabuf, reader, writer;
+
+	block(fd, &b, true);
+	dmabuf = zcgem_export(fd, b.handle);
+	reader = export_file(dmabuf, DMA_BUF_SYNC_READ);
+	writer = export_file(dmabuf, DMA_BUF_SYNC_WRITE);
+	igt_assert_eq(sync_file_status(reader), 1);
+	igt_assert_eq(sync_file_status(writer), 0);
+	unblock(fd, &b);
+	igt_assert_eq(sync_file_wait(writer), 1);
+	close(reader);
+	close(writer);
+	close(dmabuf);
+	close_blocked(fd, &b);
+}
+
+static void test_import_sync_file(int fd)
+{
+	struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_WRITE };
+	struct drm_zcgem_op op;
+	struct blocked b;
+	int dmabuf;
+
+	open_blocked(fd, &b);
+	dmabuf = zcgem_export(fd, b.handle);
+	arg.fd = sw_sync_fence(b.timeline, 1);
+	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg), 0);
+	close(arg.fd);
+
+	op = zcgem_op_copy(b.other, 0, b.handle, 0, 4);
+	igt_assert_eq(__zcgem_submit_ops(fd, &op, 1), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.other, 0, zcgem_now() + SOON_NS), -ETIME);
+	b.map[0] = 3;
+	sw_sync_advance(b.timeline, 1);
+	zcgem_wait(fd, b.other);
+	igt_assert_eq_u32(b.other_map[0], 3);
+	close(dmabuf);
+	close_blocked(fd, &b);
+}
+
+static int poll_now(int dmabuf, short events)
+{
+	struct pollfd pollfd = { .fd = dmabuf, .events = events };
+
+	return poll(&pollfd, 1, 0) ? pollfd.revents : 0;
+}
+
+static void test_poll(int fd)
+{
+	struct pollfd pollfd = { .events = POLLOUT };
+	struct blocked b;
+
+	block(fd, &b, true);
+	pollfd.fd = zcgem_export(fd, b.handle);
+	igt_assert_eq(poll_now(pollfd.fd, POLLIN), POLLIN);
+	igt_assert_eq(poll_now(pollfd.fd, POLLOUT), 0);
+	sw_sync_advance(b.timeline, 1);
+	igt_assert_eq(poll(&pollfd, 1, WAIT_NS / 1000000), 1);
+	igt_assert_eq(pollfd.revents, POLLOUT);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	close(pollfd.fd);
+	close_blocked(fd, &b);
+}
+
+static void test_names(int fd)
+{
+	int client = drm_reopen_driver(fd), file;
+	struct drm_zcgem_sync out = { .handle = syncobj_new(client) };
+	struct drm_zcgem_op op = zcgem_op_fill32(zcgem_create(client, PAGES(1), 0), 0, 4, 1);
+	char driver[32], timeline[32];
+
+	igt_assert_eq(__zcgem_submit_syncs(client, &op, NULL, &out), 0);
+	file = syncobj_file(client, out.handle);
+	igt_assert_eq(sync_file_wait(file), 1);
+	close(client);
+
+	/* kernels may forget the names of what has signalled, but not misread them */
+	sync_file_names(file, driver, timeline);
+	igt_info("driver '%s', timeline '%s'\n", driver, timeline);
+	igt_assert(!strcmp(driver, "zcgem") || !strcmp(driver, "detached-driver"));
+	igt_assert(!strcmp(timeline, "copy") || !strcmp(timeline, "signaled-timeline"));
+	close(file);
+}
+
+static void test_priorities(int fd)
+{
+	struct drm_zcgem_submit submit = { .priority = DRM_ZCGEM_PRIORITY_LOW };
+	struct drm_zcgem_sync in = {}, out = {};
+	struct drm_zcgem_op op;
+	struct blocked b;
+
+	open_blocked(fd, &b);
+	in.handle = b.in;
+	out.handle = b.out;
+	op = zcgem_op_fill32(b.handle, 0, PAGES(1), 1);
+	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
+	submit.in_syncs = (struct drm_zcgem_array) { sizeof(in), 1, (uintptr_t)&in };
+	submit.out_syncs = (struct drm_zcgem_array) { sizeof(out), 1, (uintptr_t)&out };
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+
+	submit.priority = DRM_ZCGEM_PRIORITY_HIGH;
+	submit.in_syncs.count = 0;
+	submit.out_syncs.count = 0;
+	op = zcgem_op_fill32(b.handle, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+	unblock(fd, &b);
+	zcgem_wait(fd, b.handle);
+	igt_assert_eq_u32(b.map[0], 2);
+	igt_assert_eq_u32(b.map[1], 1);
+	close_blocked(fd, &b);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("A wait ends with its fence or at its time, and tells readers from writers");
+	igt_subtest("wait")
+		zcgem_run_counted(fd, test_wait);
+
+	igt_describe("A wait that signals interrupt ends at its time all the same");
+	igt_subtest("wait-signal")
+		zcgem_run_counted(fd, test_wait_signal);
+
+	igt_describe("Unknown flags and handles are refused (class 2)");
+	igt_subtest("wait-bad")
+		zcgem_run_counted(fd, test_wait_bad);
+
+	igt_describe("A binary syncobj orders submits, also of two clients");
+	igt_subtest("binary")
+		zcgem_run_counted(fd, test_binary);
+
+	igt_describe("Points of a timeline order submits, and a point without a fence is refused");
+	igt_subtest("timeline")
+		zcgem_run_counted(fd, test_timeline);
+
+	igt_describe("A submit whose in-fence fails is not done and has the same error");
+	igt_subtest("in-error")
+		zcgem_run_counted(fd, test_in_error);
+
+	igt_describe("A submit that is refused leaves no fence anywhere");
+	igt_subtest("refused")
+		zcgem_run_counted(fd, test_refused);
+
+	igt_describe("Readers do not wait for readers, writers wait for all, and everybody for writers");
+	igt_subtest("implicit")
+		zcgem_run_counted(fd, test_implicit);
+
+	igt_describe("Without implicit sync a submit neither waits nor is waited for");
+	igt_subtest("no-implicit")
+		zcgem_run_counted(fd, test_no_implicit);
+
+	igt_describe("A dma-buf gives the engine's fences as sync_files, by usage");
+	igt_subtest("export-sync-file")
+		zcgem_run_counted(fd, test_export_sync_file);
+
+	igt_describe("The engine waits for a sync_file that was put on a dma-buf");
+	igt_subtest("import-sync-file")
+		zcgem_run_counted(fd, test_import_sync_file);
+
+	igt_describe("Polling a dma-buf waits for the engine");
+	igt_subtest("poll")
+		zcgem_run_counted(fd, test_poll);
+
+	igt_describe("A sync_file tells the driver and the timeline, also when its client has gone");
+	igt_subtest("names")
+		zcgem_run_counted(fd, test_names);
+
+	igt_describe("A submit waits for one of lower priority that it depends on");
+	igt_subtest("priorities")
+		zcgem_run_counted(fd, test_priorities);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
