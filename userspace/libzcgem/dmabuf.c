@@ -158,3 +158,36 @@ drm_public int zcgem_dmabuf_end_cpu_access(int dmabuf, uint64_t flags)
 		return -EINVAL;
 	return sync_access(dmabuf, flags | DMA_BUF_SYNC_END);
 }
+
+/**
+ * zcgem_dmabuf_export_sync_file() - The fences on a dma-buf as a sync_file.
+ * @dmabuf: the descriptor.
+ * @flags: DMA_BUF_SYNC_READ for those that a reader must wait for, DMA_BUF_SYNC_WRITE or
+ *	DMA_BUF_SYNC_RW for those that a writer must.
+ *
+ * Return: a descriptor, which is the caller's; -EINVAL for other flags; -ENOTTY if @dmabuf
+ * is not a dma-buf; -ENOMEM.
+ */
+drm_public int zcgem_dmabuf_export_sync_file(int dmabuf, uint32_t flags)
+{
+	struct dma_buf_export_sync_file argument = { .flags = flags, .fd = -1 };
+
+	return ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &argument) ? -errno : argument.fd;
+}
+
+/**
+ * zcgem_dmabuf_import_sync_file() - Put a sync_file's fence on a dma-buf.
+ * @dmabuf: the descriptor.
+ * @flags: DMA_BUF_SYNC_READ if the work behind it reads, DMA_BUF_SYNC_WRITE or
+ *	DMA_BUF_SYNC_RW if it writes.
+ * @file: the sync_file; it stays the caller's.
+ *
+ * Return: 0; -EINVAL for other flags or if @file is no sync_file; -ENOTTY if @dmabuf is not
+ * a dma-buf; -ENOMEM.
+ */
+drm_public int zcgem_dmabuf_import_sync_file(int dmabuf, uint32_t flags, int file)
+{
+	struct dma_buf_import_sync_file argument = { .flags = flags, .fd = file };
+
+	return ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &argument) ? -errno : 0;
+}

@@ -48,6 +48,12 @@ struct zcgem_bo {
 	struct zcgem_map maps[2];
 };
 
+struct zcgem_syncobj {
+	atomic_uint refcount;
+	struct zcgem_device *dev;
+	uint32_t handle;
+};
+
 int zcgem_ioctl(struct zcgem_device *dev, unsigned long request, void *argument);
 struct zcgem_bo *zcgem_bo_alloc(struct zcgem_device *dev);
 void zcgem_bo_free(struct zcgem_bo *bo);

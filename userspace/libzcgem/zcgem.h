@@ -32,6 +32,8 @@ extern "C" {
 
 struct zcgem_device;
 struct zcgem_bo;
+struct zcgem_submit;
+struct zcgem_syncobj;
 
 int zcgem_device_open(struct zcgem_device **dev);
 int zcgem_device_new(int fd, struct zcgem_device **dev);
@@ -74,6 +76,43 @@ int zcgem_dmabuf_map(int dmabuf, uint64_t size, int prot, void **address);
 int zcgem_dmabuf_unmap(void *address, uint64_t size);
 int zcgem_dmabuf_begin_cpu_access(int dmabuf, uint64_t flags);
 int zcgem_dmabuf_end_cpu_access(int dmabuf, uint64_t flags);
+int zcgem_dmabuf_export_sync_file(int dmabuf, uint32_t flags);
+int zcgem_dmabuf_import_sync_file(int dmabuf, uint32_t flags, int file);
+
+int zcgem_bo_wait(struct zcgem_bo *bo, uint32_t flags, int64_t timeout_ns);
+
+int zcgem_submit_new(struct zcgem_device *dev, struct zcgem_submit **submit);
+struct zcgem_submit *zcgem_submit_ref(struct zcgem_submit *submit);
+void zcgem_submit_unref(struct zcgem_submit *submit);
+int zcgem_submit_copy(struct zcgem_submit *submit, struct zcgem_bo *dst, uint64_t dst_offset,
+		      struct zcgem_bo *src, uint64_t src_offset, uint64_t size);
+int zcgem_submit_copy_rows(struct zcgem_submit *submit, struct zcgem_bo *dst,
+			   uint64_t dst_offset, uint64_t dst_pitch, struct zcgem_bo *src,
+			   uint64_t src_offset, uint64_t src_pitch, uint64_t size,
+			   uint64_t height);
+int zcgem_submit_fill(struct zcgem_submit *submit, struct zcgem_bo *dst, uint64_t offset,
+		      uint64_t size, uint64_t pattern, uint32_t pattern_size);
+int zcgem_submit_fill_rows(struct zcgem_submit *submit, struct zcgem_bo *dst, uint64_t offset,
+			   uint64_t pitch, uint64_t size, uint64_t height, uint64_t pattern,
+			   uint32_t pattern_size);
+int zcgem_submit_wait_for(struct zcgem_submit *submit, struct zcgem_syncobj *sync,
+			  uint64_t point);
+int zcgem_submit_signal(struct zcgem_submit *submit, struct zcgem_syncobj *sync, uint64_t point);
+int zcgem_submit_run(struct zcgem_submit *submit, uint32_t flags, uint32_t priority);
+void zcgem_submit_reset(struct zcgem_submit *submit);
+
+int zcgem_syncobj_new(struct zcgem_device *dev, uint32_t flags, struct zcgem_syncobj **sync);
+struct zcgem_syncobj *zcgem_syncobj_ref(struct zcgem_syncobj *sync);
+void zcgem_syncobj_unref(struct zcgem_syncobj *sync);
+uint32_t zcgem_syncobj_handle(const struct zcgem_syncobj *sync);
+int zcgem_syncobj_wait(struct zcgem_syncobj *sync, uint64_t point, int64_t timeout_ns);
+int zcgem_syncobj_signal(struct zcgem_syncobj *sync, uint64_t point);
+int zcgem_syncobj_export_sync_file(struct zcgem_syncobj *sync, uint64_t point);
+int zcgem_syncobj_import_sync_file(struct zcgem_syncobj *sync, uint64_t point, int file);
+int zcgem_sync_file_status(int file);
+
+/** ZCGEM_SYNCOBJ_SIGNALLED - Make a syncobj whose fence has signalled. */
+#define ZCGEM_SYNCOBJ_SIGNALLED	(1u << 0)
 
 /** ZCGEM_EXPORT_READONLY - Make a dma-buf descriptor that is open for reading only. */
 #define ZCGEM_EXPORT_READONLY	(1u << 0)

@@ -36,6 +36,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int unknown_handles;
 static unsigned int watched;
 static struct drm_zcgem_gem_advise last_advice;
+static unsigned int submits;
 static unsigned long fail_request;
 static int fail_error;
 
@@ -69,6 +70,23 @@ unsigned int fake_watched(void)
 const struct drm_zcgem_gem_advise *fake_last_advice(void)
 {
 	return &last_advice;
+}
+
+/* A syncobj: whether it has a fence, which has always signalled, and the last point. */
+static struct { int exists, fence; uint64_t point; } syncobjs[HANDLES + 1];
+
+unsigned int fake_open_syncobjs(void)
+{
+	unsigned int i, count = 0;
+
+	for (i = 1; i <= HANDLES; i++)
+		count += syncobjs[i].exists;
+	return count;
+}
+
+unsigned int fake_submits(void)
+{
+	return submits;
 }
 
 void fake_fail_next(unsigned long request, int error)
@@ -241,6 +259,170 @@ static int info(struct drm_zcgem_gem_info *argument)
 	return 0;
 }
 
+static int do_row(const struct drm_zcgem_op *op, struct fake_object *dst,
+		  struct fake_object *src, uint64_t row)
+{
+	static char bytes[65536];
+	uint64_t at;
+
+	if (op->size > sizeof(bytes))
+		return EINVAL;
+	if (src && pread(src->fd, bytes, op->size, op->src_offset + row * op->src_pitch) !=
+	    (ssize_t)op->size)
+		return EIO;
+	for (at = 0; !src && at < op->size; at += op->pattern_size)
+		memcpy(bytes + at, &op->pattern, op->pattern_size);
+	return pwrite(dst->fd, bytes, op->size, op->dst_offset + row * op->dst_pitch) ==
+		(ssize_t)op->size ? 0 : EIO;
+}
+
+static int do_op(const struct drm_zcgem_op *op)
+{
+	struct fake_object *dst = lookup(op->dst_handle), *src = NULL;
+	uint64_t row;
+	int ret = 0;
+
+	if (op->type == DRM_ZCGEM_OP_COPY)
+		src = lookup(op->src_handle);
+	if (!dst || (op->type == DRM_ZCGEM_OP_COPY && !src))
+		return ENOENT;
+	for (row = 0; row < op->height && !ret; row++)
+		ret = do_row(op, dst, src, row);
+	return ret;
+}
+
+static int sync_at(const struct drm_zcgem_array *array, uint32_t index,
+		   struct drm_zcgem_sync *sync)
+{
+	int ret = element(array, index, sync, sizeof(*sync));
+
+	if (!ret && (!sync->handle || sync->handle > HANDLES || !syncobjs[sync->handle].exists))
+		ret = ENOENT;
+	return ret;
+}
+
+static int submit(const struct drm_zcgem_submit *argument)
+{
+	struct drm_zcgem_sync sync;
+	struct drm_zcgem_op op;
+	uint32_t i;
+	int ret;
+
+	if (!argument->ops.count || argument->priority > DRM_ZCGEM_PRIORITY_HIGH)
+		return EINVAL;
+	for (i = 0; i < argument->in_syncs.count; i++) {
+		ret = sync_at(&argument->in_syncs, i, &sync);
+		if (!ret && (!syncobjs[sync.handle].fence ||
+			     syncobjs[sync.handle].point < sync.point))
+			ret = EINVAL;
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < argument->ops.count; i++) {
+		ret = element(&argument->ops, i, &op, sizeof(op));
+		if (!ret)
+			ret = do_op(&op);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < argument->out_syncs.count; i++) {
+		ret = sync_at(&argument->out_syncs, i, &sync);
+		if (ret)
+			return ret;
+		syncobjs[sync.handle].fence = 1;
+		syncobjs[sync.handle].point = sync.point;
+	}
+	submits++;
+	return 0;
+}
+
+int drmSyncobjCreate(int fd, uint32_t flags, uint32_t *handle)
+{
+	uint32_t i;
+
+	(void)fd;
+	for (i = 1; i <= HANDLES && syncobjs[i].exists; i++)
+		;
+	errno = i > HANDLES ? ENOSPC : 0;
+	if (i > HANDLES)
+		return -1;
+	syncobjs[i].exists = 1;
+	syncobjs[i].fence = flags == DRM_SYNCOBJ_CREATE_SIGNALED;
+	syncobjs[i].point = 0;
+	*handle = i;
+	return 0;
+}
+
+int drmSyncobjDestroy(int fd, uint32_t handle)
+{
+	(void)fd;
+	CHECK(syncobjs[handle].exists);
+	syncobjs[handle].exists = 0;
+	return 0;
+}
+
+int drmSyncobjTimelineWait(int fd, uint32_t *handles, uint64_t *points, unsigned int count,
+			   int64_t timeout, unsigned int flags, uint32_t *first)
+{
+	unsigned int i;
+
+	(void)fd, (void)timeout, (void)first;
+	CHECK(flags == DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
+	for (i = 0; i < count; i++)
+		if (!syncobjs[handles[i]].fence || syncobjs[handles[i]].point < points[i])
+			return -ETIME;
+	return 0;
+}
+
+int drmSyncobjSignal(int fd, const uint32_t *handles, uint32_t count)
+{
+	(void)fd;
+	while (count--)
+		syncobjs[handles[count]].fence = 1;
+	return 0;
+}
+
+int drmSyncobjTimelineSignal(int fd, const uint32_t *handles, uint64_t *points, uint32_t count)
+{
+	drmSyncobjSignal(fd, handles, count);
+	while (count--)
+		syncobjs[handles[count]].point = points[count];
+	return 0;
+}
+
+int drmSyncobjTransfer(int fd, uint32_t to, uint64_t to_point, uint32_t from,
+		       uint64_t from_point, uint32_t flags)
+{
+	(void)fd, (void)flags;
+	if (!syncobjs[from].fence || syncobjs[from].point < from_point) {
+		errno = EINVAL;
+		return -1;
+	}
+	syncobjs[to].fence = 1;
+	syncobjs[to].point = to_point;
+	return 0;
+}
+
+/* A sync_file is any descriptor. */
+int drmSyncobjExportSyncFile(int fd, uint32_t handle, int *file)
+{
+	if (!syncobjs[handle].fence) {
+		errno = EINVAL;
+		return -1;
+	}
+	*file = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return *file < 0 ? -1 : 0;
+}
+
+int drmSyncobjImportSyncFile(int fd, uint32_t handle, int file)
+{
+	(void)fd;
+	if (fcntl(file, F_GETFD) < 0)
+		return -1;
+	syncobjs[handle].fence = 1;
+	return 0;
+}
+
 static int gem_close(uint32_t handle)
 {
 	struct fake_object *object = lookup(handle);
@@ -272,6 +454,10 @@ static int dispatch(unsigned long request, void *argument)
 		return gem_advise(argument);
 	case DRM_IOCTL_ZCGEM_GEM_REVOKE:
 		return gem_revoke(argument);
+	case DRM_IOCTL_ZCGEM_SUBMIT:
+		return submit(argument);
+	case DRM_IOCTL_ZCGEM_GEM_WAIT:
+		return lookup(((struct drm_zcgem_gem_wait *)argument)->handle) ? 0 : ENOENT;
 	case DRM_IOCTL_ZCGEM_GEM_INFO:
 		return info(argument);
 	case DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET:

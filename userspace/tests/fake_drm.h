@@ -23,6 +23,10 @@ unsigned int fake_unknown_handles(void);
 unsigned int fake_watched(void);
 const struct drm_zcgem_gem_advise *fake_last_advice(void);
 
+/* Syncobjs that exist; submits so far, which are done at once. */
+unsigned int fake_open_syncobjs(void);
+unsigned int fake_submits(void);
+
 /* Let the next ioctl of this number fail with this errno. */
 void fake_fail_next(unsigned long request, int error);
 

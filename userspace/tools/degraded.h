@@ -20,6 +20,11 @@ struct parameters {
 	uint64_t advice;
 	uint64_t revoke;
 	uint64_t watch;
+	uint64_t submit;
+	uint64_t max_ops;
+	uint64_t max_syncs;
+	uint64_t in_fence_timeout;
+	uint64_t wait;
 };
 
 struct degradation {

@@ -32,6 +32,7 @@ struct info {
 };
 
 static const char * const backing_names[] = { "pool", "memfd", "userptr", "svm", "import" };
+static const char * const operation_names[] = { "copy", "fill" };
 static const char * const advice_names[] = { "populate", "evict", "revalidate" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -53,6 +54,11 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_ADVICE] = &parameters->advice,
 		[DRM_ZCGEM_PARAM_REVOKE] = &parameters->revoke,
 		[DRM_ZCGEM_PARAM_WATCH] = &parameters->watch,
+		[DRM_ZCGEM_PARAM_SUBMIT] = &parameters->submit,
+		[DRM_ZCGEM_PARAM_MAX_OPS] = &parameters->max_ops,
+		[DRM_ZCGEM_PARAM_MAX_SYNCS] = &parameters->max_syncs,
+		[DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT] = &parameters->in_fence_timeout,
+		[DRM_ZCGEM_PARAM_WAIT] = &parameters->wait,
 	};
 	unsigned int i;
 
@@ -129,6 +135,16 @@ static void print_text(const struct info *info)
 	       count_text(info, DRM_ZCGEM_PARAM_REVOKE, parameters->revoke));
 	printf("watch addresses: %s\n",
 	       count_text(info, DRM_ZCGEM_PARAM_WATCH, parameters->watch));
+	printf("operations:");
+	print_names(parameters->submit, operation_names, COUNT(operation_names));
+	printf("\noperations a submit: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_MAX_OPS, parameters->max_ops));
+	printf("syncs a submit: %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_MAX_SYNCS, parameters->max_syncs));
+	printf("longest wait for fences of others: %s ns\n",
+	       count_text(info, DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT,
+			  parameters->in_fence_timeout));
+	printf("waits: %s\n", count_text(info, DRM_ZCGEM_PARAM_WAIT, parameters->wait));
 	if (info->memlock.rlim_cur == RLIM_INFINITY)
 		printf("caller's RLIMIT_MEMLOCK: unlimited\n");
 	else
@@ -188,6 +204,12 @@ static void print_json(const struct info *info)
 		    parameters->live_invalidation, ",");
 	json_number(info, "revoke", DRM_ZCGEM_PARAM_REVOKE, parameters->revoke, ",");
 	json_number(info, "watch", DRM_ZCGEM_PARAM_WATCH, parameters->watch, ",");
+	json_number(info, "max_ops", DRM_ZCGEM_PARAM_MAX_OPS, parameters->max_ops, ",");
+	json_number(info, "max_syncs", DRM_ZCGEM_PARAM_MAX_SYNCS, parameters->max_syncs, ",");
+	json_number(info, "in_fence_timeout", DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT,
+		    parameters->in_fence_timeout, ",");
+	json_number(info, "wait", DRM_ZCGEM_PARAM_WAIT, parameters->wait, ",");
+	json_names("operations", parameters->submit, operation_names, COUNT(operation_names));
 	json_names("backings", parameters->backings, backing_names, COUNT(backing_names));
 	json_names("advice", parameters->advice, advice_names, COUNT(advice_names));
 	printf("    \"leaf_sizes\": [");

@@ -17,6 +17,7 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "copy", cmd_copy },
 	{ "info", cmd_info },
 	{ "objects", cmd_objects },
 	{ "show", cmd_show },
@@ -26,6 +27,7 @@ static const struct command {
 static const char doc[] =
 	"Memory that a program already owns, as GEM objects, without a copy.\v"
 	"Commands:\n"
+	"  copy    copy a file, or fill one, by the device's engine\n"
 	"  info    what the zcgem device of this machine can do, and what it cannot\n"
 	"  objects the objects of this machine, as a table or JSON\n"
 	"  show    show a picture from a memfd on a display, without a copy\n"

@@ -9,6 +9,7 @@
 /* Where tools look for the driver's debugfs. */
 #define DEBUGFS	"/sys/kernel/debug"
 
+int cmd_copy(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_objects(int argc, char **argv);
 int cmd_show(int argc, char **argv);
