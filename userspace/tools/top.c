@@ -50,16 +50,13 @@ static void stop(int signal)
 /* Four digits at most and a unit. */
 static const char *short_size(uint64_t bytes, char text[8])
 {
-	static const char units[] = "BKMGTPE";
+	static const char * const units[] = { "", "K", "M", "G", "T", "P", "E" };
 	double value = bytes;
-	int unit = 0;
+	unsigned int unit = 0;
 
-	while (value >= 1024 && units[unit + 1]) {
+	for (; value >= 1024; unit++)
 		value /= 1024;
-		unit++;
-	}
-	snprintf(text, 8, value < 10 && unit && bytes % (1ull << 10 * unit) ? "%.1f%c" : "%.0f%c",
-		 value, units[unit]);
+	snprintf(text, 8, "%.*f%s", value < 10 && bytes % (1ull << 10 * unit), value, units[unit]);
 	return text;
 }
 
