@@ -928,10 +928,10 @@ static void run_cycles(int node, unsigned int seed)
 {
 	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
 	char *memory = zcgem_anonymous(PAGES(8));
-	unsigned int i;
+	unsigned int rounds = zcgem_rounds(CYCLES), i;
 
 	zcgem_mark_all(memory, PAGES(8), 1);
-	for (i = 0; i < CYCLES; i++) {
+	for (i = 0; i < rounds; i++) {
 		uint64_t size = PAGES(1 + (i + seed) % 8);
 		uint32_t handle;
 		int err;

@@ -714,9 +714,9 @@ static void test_card_node(int fd)
 
 static void test_open_close(int fd)
 {
-	unsigned int i;
+	unsigned int rounds = zcgem_rounds(1000), i;
 
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < rounds; i++) {
 		int own = drm_reopen_driver(fd);
 
 		zcgem_create(own, ZCGEM_PAGE, 0);
@@ -726,9 +726,9 @@ static void test_open_close(int fd)
 
 static void test_create_close_cycles(int fd)
 {
-	unsigned int i;
+	unsigned int rounds = zcgem_rounds(10000), i;
 
-	for (i = 0; i < 10000; i++)
+	for (i = 0; i < rounds; i++)
 		gem_close(fd, zcgem_create(fd, ZCGEM_PAGE, 0));
 }
 

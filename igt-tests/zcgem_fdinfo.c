@@ -345,12 +345,12 @@ static void test_cycles(int fd)
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 	char *user = zcgem_anonymous(size);
 	uint32_t stay[3];
-	unsigned int i;
+	unsigned int rounds = zcgem_rounds(CYCLES), i;
 
 	stay[0] = zcgem_create(fd, size, 0);
 	stay[1] = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	stay[2] = zcgem_wrap_address(fd, user, size, 0);
-	for (i = 0; i < CYCLES; i++) {
+	for (i = 0; i < rounds; i++) {
 		uint32_t handles[4];
 
 		handles[0] = zcgem_create(fd, PAGES(1 + i % 3), 0);
@@ -410,11 +410,11 @@ static void test_read_race(int fd)
 	struct reader reader = { .fd = fd };
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 	char *user = zcgem_anonymous(size);
-	unsigned int i;
+	unsigned int rounds = zcgem_rounds(3000), i;
 	pthread_t thread;
 
 	igt_assert_eq(pthread_create(&thread, NULL, read_on, &reader), 0);
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < rounds; i++) {
 		uint32_t handle, other, pool;
 
 		if (__zcgem_wrap_file(fd, memfd, size, 0, &handle) ||

@@ -1091,7 +1091,7 @@ static void test_import_vs_close(const struct devices *dev)
 	gem_close(dev->fd, handle);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i] = (struct worker) {
-			.fd = dev->other, .dmabuf = dmabuf, .size = size, .rounds = 1000,
+			.fd = dev->other, .dmabuf = dmabuf, .size = size, .rounds = zcgem_rounds(1000),
 			.number = i,
 		};
 		start_worker(&workers[i], import_and_close);
@@ -1153,7 +1153,7 @@ static void test_export_vs_close(const struct devices *dev)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
-		workers[i] = (struct worker) { .dev = dev, .rounds = 300 };
+		workers[i] = (struct worker) { .dev = dev, .rounds = zcgem_rounds(300) };
 		start_worker(&workers[i], export_and_close);
 	}
 	end_workers(workers, ARRAY_SIZE(workers));
@@ -1309,6 +1309,7 @@ static int64_t sync_many(const struct devices *dev, make_dmabuf_t make, unsigned
 
 static void test_sync_many(const struct devices *dev)
 {
+	const unsigned int rounds = zcgem_rounds(SYNC_ROUNDS);
 	bool has_udmabuf = !access("/dev/udmabuf", R_OK | W_OK);
 	int64_t ours, imported, theirs = 0;
 
@@ -1317,16 +1318,16 @@ static void test_sync_many(const struct devices *dev)
 	if (has_udmabuf)
 		sync_many(dev, make_udmabuf, 5, false);
 
-	ours = sync_many(dev, make_zcgem, SYNC_ROUNDS, false);
-	imported = sync_many(dev, make_zcgem, SYNC_ROUNDS, true);
+	ours = sync_many(dev, make_zcgem, rounds, false);
+	imported = sync_many(dev, make_zcgem, rounds, true);
 	if (has_udmabuf)
-		theirs = sync_many(dev, make_udmabuf, SYNC_ROUNDS, false);
+		theirs = sync_many(dev, make_udmabuf, rounds, false);
 	igt_info("%d calls by %d threads on %d buffers; kernel objects left: zcgem %" PRId64
 		 ", zcgem with an importer %" PRId64 ", udmabuf %" PRId64 "\n",
-		 SYNC_THREADS * SYNC_ROUNDS * SYNC_CALLS, SYNC_THREADS, SYNC_ROUNDS, ours,
+		 SYNC_THREADS * rounds * SYNC_CALLS, SYNC_THREADS, rounds, ours,
 		 imported, theirs);
-	igt_assert_f(ours < SYNC_ROUNDS / 2, "zcgem leaves %" PRId64 " objects behind\n", ours);
-	igt_assert_f(imported < SYNC_ROUNDS / 2, "zcgem leaves %" PRId64 " objects behind\n",
+	igt_assert_f(ours < rounds / 2, "zcgem leaves %" PRId64 " objects behind\n", ours);
+	igt_assert_f(imported < rounds / 2, "zcgem leaves %" PRId64 " objects behind\n",
 		     imported);
 }
 

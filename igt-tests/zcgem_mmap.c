@@ -981,7 +981,7 @@ static void test_fault_vs_unmap(int fd)
 			.fd = fd,
 			.offset = zcgem_mmap_offset(fd, handle),
 			.size = size,
-			.rounds = 500,
+			.rounds = zcgem_rounds(500),
 		};
 		igt_assert_eq(pthread_create(&mappers[i].thread, NULL,
 					     map_and_unmap, &mappers[i]), 0);

@@ -458,7 +458,7 @@ static void test_concurrent_sync(int fd)
 
 	for (i = 0; i < THREADS; i++)
 		workers[i] = (struct worker) {
-			.dmabuf = dmabuf, .map = map, .number = i, .rounds = 500,
+			.dmabuf = dmabuf, .map = map, .number = i, .rounds = zcgem_rounds(500),
 		};
 	run_workers(workers, THREADS, sync_often);
 
@@ -814,7 +814,7 @@ static void test_reimport_vs_close(int fd)
 	gem_close(fd, handle);
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
 		workers[i] = (struct worker) {
-			.fd = fd, .dmabuf = dmabuf, .rounds = 2000,
+			.fd = fd, .dmabuf = dmabuf, .rounds = zcgem_rounds(2000),
 		};
 	run_workers(workers, ARRAY_SIZE(workers), import_and_close);
 
@@ -867,7 +867,7 @@ static void test_export_vs_close(int fd)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
-		workers[i] = (struct worker) { .fd = fd, .rounds = 500 };
+		workers[i] = (struct worker) { .fd = fd, .rounds = zcgem_rounds(500) };
 	run_workers(workers, ARRAY_SIZE(workers), export_and_close);
 }
 

@@ -1690,12 +1690,12 @@ static void *unmap_and_map(void *data)
 static void test_munmap_race(int fd)
 {
 	struct race race = { .size = PAGES(64) };
-	unsigned int wrapped = 0, i;
+	unsigned int rounds = zcgem_rounds(3000), wrapped = 0, i;
 	pthread_t thread;
 
 	race.map = zcgem_anonymous(race.size);
 	igt_assert_eq(pthread_create(&thread, NULL, unmap_and_map, &race), 0);
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < rounds; i++) {
 		int err = try_wrap(fd, race.map, race.size, 0);
 
 		if (err && err != -EFAULT)

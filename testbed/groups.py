@@ -9,6 +9,8 @@ Kinds:
 Groups of equal machine options share one boot.
 """
 
+import os
+
 import clients
 import demo
 import hostchecks
@@ -17,10 +19,12 @@ import machine
 import packages
 import selftest
 
-
 # The kernel that a run of everything has besides the stock ones. 6.12: there the stock kernel
 # cannot tell importers of moves, and this one can.
 DEBUG_KERNEL = "6.12-debug"
+
+# How long a test of the group "soak" takes.
+SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 
 
 class Group:
@@ -50,8 +54,8 @@ def groups():
         # Long, and one of its tests has the OOM killer end a user of udmabuf.
         Group("residency", "igt", timeout=400, programs=["zcgem_residency"],
               options=machine.Options(mem="1536M"), named=True),
-        # Ten minutes for each of its tests, fewer with ZCGEM_SOAK_SECONDS.
-        Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True),
+        Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
+              options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         Group("mapping", "igt", timeout=500,
               programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),

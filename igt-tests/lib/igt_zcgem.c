@@ -247,6 +247,26 @@ void zcgem_run_refused(int fd, void (*test)(int fd))
 	close(own);
 }
 
+/**
+ * zcgem_rounds:
+ * @rounds: how often something is to be tried
+ *
+ * A kernel that checks all that it does, on an emulated machine, finds in fewer rounds
+ * what there is to find, and does not get through as many.
+ *
+ * Returns: @rounds, or fewer where ZCGEM_SLOWER of the environment says that things take
+ * so many times as long; ten at least.
+ */
+unsigned int zcgem_rounds(unsigned int rounds)
+{
+	const char *text = getenv("ZCGEM_SLOWER");
+	unsigned int slower = text ? strtoul(text, NULL, 10) : 1, least = rounds < 10 ? rounds : 10;
+
+	if (slower > 1)
+		rounds /= slower;
+	return rounds > least ? rounds : least;
+}
+
 static int zcgem_ioctl(int fd, unsigned long request, void *arg)
 {
 	int err = 0;

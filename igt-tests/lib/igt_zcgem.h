@@ -49,6 +49,7 @@ void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
 void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before);
 void zcgem_run_counted(int fd, void (*test)(int fd));
 void zcgem_run_refused(int fd, void (*test)(int fd));
+unsigned int zcgem_rounds(unsigned int rounds);
 
 int __zcgem_get_param(int fd, uint32_t param, uint64_t *value);
 uint64_t zcgem_get_param(int fd, uint32_t param);

@@ -51,7 +51,7 @@ class DebugKernel:
     # finding is printed. page_poison=1, which shows memory that was not cleared or that is written
     # after it was freed, doubles the time that pages cost; it is there to be appended.
     append = ("watchdog_thresh=60 workqueue.watchdog_thresh=120 kasan_multi_shot "
-              "printk.devkmsg=on kunit.enable=1")
+              f"printk.devkmsg=on kunit.enable=1 page_table_check=on ZCGEM_SLOWER={slower}")
     # The old chipset's interrupt routing is a loop of AML that takes half a minute for each
     # device here; and only this one can have an IOMMU.
     qemu = ["-machine", "q35"]
