@@ -15,7 +15,7 @@ HERE = build.ROOT / "testbed/debug/provoke"
 MODULE = "bed_provoke"
 
 # Fault -> (kinds of kernel that detect it, what the kernel says). Most other reports turn
-# lockdep off, so the inversion comes first.
+# lockdep off, so the inversion comes first; and the last one kills its process.
 BOTH = ("debug", "kcsan")
 FAULTS = {
     "lock-inversion": (BOTH, r"WARNING: possible circular locking dependency"),
@@ -32,6 +32,7 @@ FAULTS = {
     "injection": (BOTH, r"FAULT_INJECTION: forcing a failure"),
     "data-race": (("kcsan",), r"BUG: KCSAN: data-race in .*(bed_provoke|racer|racing)"),
     "leak": (("debug",), r"kmemleak: \d+ new suspected memory leaks"),
+    "second-mapping": (BOTH, r"kernel BUG at mm/page_table_check\.c"),
 }
 # An injected failure is the bed's own doing and no report.
 SILENT = {"injection"}

@@ -155,6 +155,18 @@ static void vm_assertion(void)
 	VM_WARN_ON_ONCE(current->mm);
 }
 
+/* A second writable mapping of a page of insmod's stack, in a table that nobody walks. */
+static void second_mapping(void)
+{
+	unsigned long address = current->mm->start_stack & PAGE_MASK;
+	pte_t entry = __pte(0);
+	struct page *page;
+
+	if (get_user_pages_fast(address, 1, FOLL_WRITE, &page) != 1)
+		return;
+	set_pte_at(current->mm, address, &entry, pfn_pte(page_to_pfn(page), PAGE_SHARED));
+}
+
 static void injected_failure(void)
 {
 #ifdef CONFIG_FAULT_INJECTION
@@ -210,6 +222,7 @@ static const struct {
 	{ "reference", reference_underflow },
 	{ "vm-assertion", vm_assertion },
 	{ "injection", injected_failure },
+	{ "second-mapping", second_mapping },
 	{ "data-race", racing_writers },
 };
 
