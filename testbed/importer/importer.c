@@ -4,6 +4,10 @@
  * that follows moves or must be pinned for, with few address bits, short segments, no
  * DMA at all, or work that is not done yet. See importer.h.
  *
+ * On a machine with an IOMMU that translates for QEMU's device "edu", that PCI device is
+ * the one that imports, unless something is asked for that is not so: what it reaches is
+ * then what the IOMMU lets it reach.
+ *
  * What it has of a buffer is guarded by that buffer's dma_resv, since exporters tell of
  * moves under it; the mutex, which is outside, keeps the attachment itself.
  */
@@ -13,11 +17,13 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -33,7 +39,8 @@
 
 struct importer {
 	struct mutex lock;
-	struct platform_device *device;
+	struct device *device;
+	struct iommu_domain *domain;
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
 	unsigned int flags;
@@ -84,6 +91,32 @@ static const struct dma_buf_attach_ops attach_p2p_ops = {
 	.INVALIDATE_MAPPINGS = importer_told,
 };
 
+static bool take_translated_device(struct importer *importer)
+{
+	struct pci_dev *pci = pci_get_device(0x1234, 0x11e8, NULL);
+	struct iommu_domain *domain;
+
+	if (!pci)
+		return false;
+	domain = iommu_get_domain_for_dev(&pci->dev);
+	if (!domain || !(domain->type & __IOMMU_DOMAIN_DMA_API)) {
+		pci_dev_put(pci);
+		return false;
+	}
+	importer->device = &pci->dev;
+	importer->domain = domain;
+	return true;
+}
+
+static void put_device_again(struct importer *importer)
+{
+	if (importer->domain)
+		put_device(importer->device);
+	else
+		platform_device_unregister(to_platform_device(importer->device));
+	importer->domain = NULL;
+}
+
 static int make_device(struct importer *importer, const struct importer_attach *arg)
 {
 	struct platform_device_info info = {
@@ -91,8 +124,12 @@ static int make_device(struct importer *importer, const struct importer_attach *
 		.id = PLATFORM_DEVID_AUTO,
 		.dma_mask = DMA_BIT_MASK(64),
 	};
-	struct platform_device *device = platform_device_register_full(&info);
+	struct platform_device *device;
 
+	if (!arg->dma_bits && !arg->max_segment && !(arg->flags & IMPORTER_NO_DMA) &&
+	    take_translated_device(importer))
+		return 0;
+	device = platform_device_register_full(&info);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 	if (arg->dma_bits)
@@ -101,7 +138,7 @@ static int make_device(struct importer *importer, const struct importer_attach *
 		dma_set_max_seg_size(&device->dev, arg->max_segment);
 	if (arg->flags & IMPORTER_NO_DMA)
 		device->dev.dma_mask = NULL;
-	importer->device = device;
+	importer->device = &device->dev;
 	return 0;
 }
 
@@ -129,7 +166,7 @@ static int attach(struct importer *importer, void __user *user)
 
 	importer->flags = arg.flags;
 	importer->told = 0;
-	dev = &importer->device->dev;
+	dev = importer->device;
 	if (arg.flags & IMPORTER_DYNAMIC)
 		attachment = dma_buf_dynamic_attach(dmabuf, dev,
 						    arg.flags & IMPORTER_PEER2PEER ?
@@ -145,7 +182,7 @@ static int attach(struct importer *importer, void __user *user)
 	return 0;
 
 unregister:
-	platform_device_unregister(importer->device);
+	put_device_again(importer);
 put:
 	dma_buf_put(dmabuf);
 	return ret;
@@ -180,7 +217,7 @@ static int detach(struct importer *importer)
 
 	dma_buf_detach(importer->dmabuf, importer->attach);
 	dma_buf_put(importer->dmabuf);
-	platform_device_unregister(importer->device);
+	put_device_again(importer);
 	importer->attach = NULL;
 	importer->dmabuf = NULL;
 	return 0;
@@ -339,6 +376,25 @@ static void copy_bytes(void *theirs, void *ours, size_t size, bool write)
 		memcpy(ours, theirs, size);
 }
 
+/* An IOMMU's pages need not follow one another in memory. */
+static bool copy_at(struct importer *importer, dma_addr_t addr, void *data, u64 size, bool write)
+{
+	while (size) {
+		u64 n = importer->domain ? min_t(u64, size, PAGE_SIZE - offset_in_page(addr)) : size;
+		phys_addr_t phys = importer->domain ?
+				   iommu_iova_to_phys(importer->domain, addr) :
+				   dma_to_phys(importer->device, addr);
+
+		if (!phys)
+			return false;
+		copy_bytes(phys_to_virt(phys), data, n, write);
+		addr += n;
+		data += n;
+		size -= n;
+	}
+	return true;
+}
+
 /* As the device would: by the DMA addresses, and without a look at the pages. */
 static int copy_by_dma(struct importer *importer, const struct importer_copy *copy, void *data)
 {
@@ -357,9 +413,8 @@ static int copy_by_dma(struct importer *importer, const struct importer_copy *co
 
 		if (left && skip < length) {
 			n = min(left, length - skip);
-			copy_bytes(phys_to_virt(dma_to_phys(&importer->device->dev,
-							    sg_dma_address(sg) + skip)),
-				   data, n, write);
+			if (!copy_at(importer, sg_dma_address(sg) + skip, data, n, write))
+				return -EIO;
 			data += n;
 			offset += n;
 			left -= n;
