@@ -29,10 +29,11 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
-                 programs=None, named=False, debug=False):
+                 programs=None, named=False, debug=False, again=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.named = named          # runs only when it is asked for by name
+        self.again = again          # programs of other groups on another machine: by name only
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.programs = programs    # of kind igt: these; None: those that no group names
         self.once = once        # does not depend on the kernel: run with the first one only
@@ -56,6 +57,11 @@ def groups():
               options=machine.Options(mem="1536M"), named=True),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
+        # QEMU's device "edu" is what the importer then is, see importer.c.
+        Group("iommu", "igt", timeout=600, again=True,
+              programs=["zcgem_device", "zcgem_invalidate"],
+              options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
+                                      append="intel_iommu=on iommu.strict=1")),
         Group("mapping", "igt", timeout=500,
               programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),

@@ -192,7 +192,7 @@ def list_programs(group, offered):
         return []
     if group.programs is not None:
         return [name for name in own_tests() if name in group.programs]
-    named = {name for other in offered for name in other.programs or []}
+    named = {name for other in offered if not other.again for name in other.programs or []}
     return [name for name in own_tests() if name not in named]
 
 
@@ -201,10 +201,12 @@ def choose(filters, offered):
     chosen = []
     for group in offered:
         group.names = list_programs(group, offered)
-        if group.named and not filters:
+        if (group.named or group.again) and not filters:
             continue
         if not filters or any(fnmatch.fnmatch(group.name, pattern) for pattern in filters):
             chosen.append(group)
+            continue
+        if group.again:
             continue
         group.names = [pattern if "@" in pattern else name for pattern in filters
                        for name in group.names if fnmatch.fnmatch(name, pattern.partition("@")[0])]
