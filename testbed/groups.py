@@ -42,6 +42,8 @@ class Group:
 def groups():
     return [
         Group("checkpatch", "host", hostchecks.checkpatch, once=True),
+        Group("kernel-doc", "host", hostchecks.kernel_doc, once=True),
+        Group("checkers", "host", hostchecks.checkers, once=True),
         Group("unit", "host", hostchecks.meson_tests, once=True),
         Group("manual", "host", hostchecks.manual, once=True),
         Group("bed", "host", selftest.run, once=True),

@@ -46,11 +46,11 @@ def _source(tree, name):
 def _style(directory):
     """What checkpatch says of the files that only exist here."""
     tree = rootfs.build_tree("7.2").get()
-    hostchecks.checkpatch_directory(tree)
+    scripts = hostchecks.kernel_scripts(tree)
     said = ""
     for path in sorted(directory.glob("*.[ch]")):
         inside = "/work/" + str(path.relative_to(build.ROOT))
-        done = rootfs.in_tree(tree, ["/opt/checkpatch/checkpatch.pl", "--no-tree", "--terse",
+        done = rootfs.in_tree(tree, [f"{scripts}/scripts/checkpatch.pl", "--no-tree", "--terse",
                                      "--show-types", "--no-summary", "--ignore",
                                      ",".join(hostchecks.IGNORED), "-f", inside],
                               binds=[(build.ROOT, "/work")], text=True, stdout=subprocess.PIPE,

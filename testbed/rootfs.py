@@ -22,6 +22,9 @@ BUILD = ["linux-headers-amd64", "linux-source", "make", "libc6-dev", "xz-utils",
 # Userspace is built where the run tree's libraries come from, so only forky needs this.
 USERSPACE = ["gcc", "libdrm-dev", "libpng-dev", "liburing-dev", "meson", "ninja-build",
              "pkgconf", "igt-gpu-tools"]
+# Programs that read the module's sources and find fault with them.
+CHECKS = ["linux-headers-amd64", "make", "libc6-dev", "perl", "python3-minimal", "sparse",
+          "clang", "lld", "llvm", "clang-tools", "cppcheck"]
 RUN = ["igt-gpu-tools", "igt-gpu-tools-tests", "busybox-static", "kmod", "util-linux", "strace",
        "procps", "e2fsprogs", "libdrm2", "libpng16-16t64", "liburing2", "desktop-base"]
 
@@ -163,6 +166,10 @@ class Tree:
 def build_tree(kernel):
     extra = USERSPACE if kernel == "7.2" else []
     return Tree(f"build-{SUITES[kernel]}", SUITES[kernel], BUILD + extra, KERNEL_HOOK)
+
+
+def checks_tree():
+    return Tree("checks-forky", "forky", CHECKS)
 
 
 def run_tree():

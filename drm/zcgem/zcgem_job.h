@@ -29,11 +29,9 @@ struct zcgem_queue;
 /** ZCGEM_PRIORITIES - Values of &enum drm_zcgem_priority. */
 #define ZCGEM_PRIORITIES	3
 
-/**
- * struct zcgem_op - One checked operation.
- *
- * Fields as in &struct drm_zcgem_op, but @dst and @src are places in
- * &zcgem_job.objects and @height is at least 1.
+/*
+ * One checked operation. Fields as in &struct drm_zcgem_op, but dst and src are places in
+ * &zcgem_job.objects and height is at least 1.
  */
 struct zcgem_op {
 	u32 type;
