@@ -43,9 +43,9 @@ PACKAGING = ["build-essential", "debhelper", "dh-dkms", "intel-gpu-tools", "libd
 
 # A machine that they are installed on: a kernel as Debian installs it, and what they depend on, so
 # that the test needs no network. A man page is something to check.
-INSTALL = ["linux-image-amd64", "linux-headers-amd64", "tiny-initramfs", "dkms", "busybox-static",
-           "kmod", "procps", "intel-gpu-tools", "libdrm-dev", "libpng16-16t64", "pkgconf", "libc6-dev",
-           "trace-cmd"]
+INSTALL = ["linux-image-amd64", "linux-headers-amd64", "tiny-initramfs", "dkms", "openssl",
+           "busybox-static", "kmod", "procps", "intel-gpu-tools", "libdrm-dev", "libpng16-16t64",
+           "gcc", "libc6-dev", "pkgconf", "trace-cmd"]
 
 # Another kernel with its headers, for the machine to move to.
 INSTALL_HOOK = r'''
