@@ -74,7 +74,9 @@ def command_shell(args):
 
 def command_test(args):
     offered = groups.client_groups() if args.clients else None
-    return tests.run(args.kernel, args.filter, offered)
+    everything = not args.named_kernels and not args.filter and not args.clients
+    return tests.run(args.kernel, args.filter, offered,
+                     groups.DEBUG_KERNEL if everything else None)
 
 
 def command_bench(args):
@@ -155,6 +157,7 @@ def parser():
 
 def main():
     args = parser().parse_args()
+    args.named_kernels = args.kernel
     args.kernel = args.kernel or args.kernels
     try:
         return args.function(args)
