@@ -3,6 +3,7 @@
 #define _ZCGEM_COMPAT_H_
 
 #include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/module.h>
@@ -161,6 +162,20 @@ static inline void zcgem_ttm_bo_fini(struct ttm_buffer_object *bo)
 #else
 #define ZCGEM_GEM_OBJECT_ACTIVE		0
 #endif
+
+/*
+ * "dma-buf: protected fence ops by RCU": a fence may lose its operations when it has
+ * signalled, so the pointer is marked.
+ */
+static inline bool zcgem_dma_fence_has_ops(struct dma_fence *fence,
+					   const struct dma_fence_ops *ops)
+{
+#ifdef ZCGEM_HAVE_RCU_FENCE_OPS
+	return rcu_access_pointer(fence->ops) == ops;
+#else
+	return fence->ops == ops;
+#endif
+}
 
 /*
  * memfd_get_seals() is not exported to modules on any kernel, so the inode's

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "zcgem_compat.h"
 #include "zcgem_fence.h"
 
 static const char *zcgem_fence_driver_name(struct dma_fence *fence)
@@ -84,5 +85,5 @@ void zcgem_fence_init(struct zcgem_fence *fence, u64 context, u64 seqno)
  */
 bool zcgem_fence_is_own(struct dma_fence *fence)
 {
-	return rcu_access_pointer(fence->ops) == &zcgem_fence_ops;
+	return zcgem_dma_fence_has_ops(fence, &zcgem_fence_ops);
 }
