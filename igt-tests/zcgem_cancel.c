@@ -532,7 +532,7 @@ static void copy_across(int fd, int other, uint32_t theirs, int memfd)
 	close(dmabuf);
 }
 
-static void test_two_devices(const struct devices *devices)
+static void copy_both_ways(const struct devices *devices)
 {
 	int memfd = zcgem_memfd(MIB(2), F_SEAL_SHRINK);
 	const int fds[2] = { devices->fd, devices->other };
@@ -546,6 +546,15 @@ static void test_two_devices(const struct devices *devices)
 			    zcgem_wrap_memfd(fds[!i], memfd, 0, MIB(2), 0), memfd);
 	}
 	close(memfd);
+}
+
+static void test_two_devices(void)
+{
+	struct devices devices;
+
+	open_devices(&devices);
+	run_shared(&devices, copy_both_ways);
+	close_devices(&devices);
 }
 
 static void write_driver_file(const char *file, const char *device)
@@ -644,7 +653,6 @@ static void test_outlive(void)
 
 int igt_main()
 {
-	struct devices devices = {};
 	int fd = -1;
 
 	igt_fixture()
@@ -701,17 +709,9 @@ int igt_main()
 	igt_fixture()
 		drm_close_driver(fd);
 
-	igt_subtest_group() {
-		igt_fixture()
-			open_devices(&devices);
-
-		igt_describe("Copies between objects of two devices, by import, in both directions");
-		igt_subtest("two-devices")
-			run_shared(&devices, test_two_devices);
-
-		igt_fixture()
-			close_devices(&devices);
-	}
+	igt_describe("Copies between objects of two devices, by import, in both directions");
+	igt_subtest("two-devices")
+		test_two_devices();
 
 	igt_describe("A device that goes ends its submits with ENODEV (class 13)");
 	igt_subtest("unplug")
