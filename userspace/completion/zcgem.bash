@@ -19,20 +19,22 @@ _zcgem()
 	show,--format | show,-f)
 		mapfile -t COMPREPLY < <(compgen -W "XR24 RG24 RG16" -- "$word")
 		return ;;
+	copy,--fill | copy,-f | copy,--size | copy,-s | copy,--chunk | copy,-c | \
 	show,--mode | show,-m | top,--delay | top,-d | top,--number | top,-n)
 		return ;;
 	esac
 
 	local words
 	case $command in
-	"")	words="info objects show top --help --usage --version" ;;
+	"")	words="copy info objects show top --help --usage --version" ;;
+	copy)	words="--fill --size --chunk --progress --verify --help --usage --version" ;;
 	info)	words="--json --help --usage --version" ;;
 	objects) words="--json --debugfs --help --usage --version" ;;
 	top)	words="--delay --number --once --debugfs --proc --help --usage --version" ;;
 	show)	words="--card --mode --format --dump --wait --repaint --hugetlb --legacy --help
 		       --usage --version" ;;
 	esac
-	if [[ $command = show && $word != -* ]]; then
+	if [[ $command = @(copy|show) && $word != -* ]]; then
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Completion of the zcgem command in fish.
-set -l commands info objects show top
+set -l commands copy info objects show top
 
 complete -c zcgem -f
+complete -c zcgem -n "not __fish_seen_subcommand_from $commands" -a copy -d "Copy or fill a file by the engine"
 complete -c zcgem -n "not __fish_seen_subcommand_from $commands" -a info -d "What the device can do"
 complete -c zcgem -n "not __fish_seen_subcommand_from $commands" -a objects -d "The objects of this machine"
 complete -c zcgem -n "not __fish_seen_subcommand_from $commands" -a show -d "Show a picture on a display"
@@ -17,7 +18,12 @@ complete -c zcgem -n "__fish_seen_subcommand_from top" -s d -l delay -x -d "Seco
 complete -c zcgem -n "__fish_seen_subcommand_from top" -s n -l number -x -d "Stop after so many tables"
 complete -c zcgem -n "__fish_seen_subcommand_from top" -s o -l once -d "One table, without rates"
 complete -c zcgem -n "__fish_seen_subcommand_from top" -s P -l proc -r -d "Where proc is"
-complete -c zcgem -n "__fish_seen_subcommand_from show" -F
+complete -c zcgem -n "__fish_seen_subcommand_from copy show" -F
+complete -c zcgem -n "__fish_seen_subcommand_from copy" -s f -l fill -x -d "Word to fill with"
+complete -c zcgem -n "__fish_seen_subcommand_from copy" -s s -l size -x -d "How much to fill"
+complete -c zcgem -n "__fish_seen_subcommand_from copy" -s c -l chunk -x -d "Bytes of a submit"
+complete -c zcgem -n "__fish_seen_subcommand_from copy" -s p -l progress -d "Say how far it is"
+complete -c zcgem -n "__fish_seen_subcommand_from copy" -s v -l verify -d "Compare afterwards"
 complete -c zcgem -n "__fish_seen_subcommand_from show" -s c -l card -r -d "Card to show it on"
 complete -c zcgem -n "__fish_seen_subcommand_from show" -s m -l mode -x -d "Mode to set"
 complete -c zcgem -n "__fish_seen_subcommand_from show" -s f -l format -x -a "XR24 RG24 RG16" -d "Format"

@@ -62,6 +62,21 @@ static int complain(int ret, const char *what, const char *name)
 	return ret;
 }
 
+/* Seals are added through a descriptor that can be written, which a source's can not. */
+static bool seal(int fd)
+{
+	char path[32];
+	int writable, ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	writable = open(path, O_RDWR | O_CLOEXEC);
+	if (writable < 0)
+		return false;
+	ret = fcntl(writable, F_ADD_SEALS, F_SEAL_SHRINK);
+	close(writable);
+	return !ret;
+}
+
 /* Only a memfd can get this seal, and only a whole number of pages can be an object. */
 static bool can_be_object(int fd, uint64_t size, bool writable)
 {
@@ -71,7 +86,7 @@ static bool can_be_object(int fd, uint64_t size, bool writable)
 		return false;
 	if (writable && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return false;
-	return seals & F_SEAL_SHRINK || !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
+	return seals & F_SEAL_SHRINK || seal(fd);
 }
 
 static int make_piece(struct end *end, uint64_t size)
@@ -337,8 +352,6 @@ static void close_all(struct copy *copy)
 	zcgem_device_unref(copy->dev);
 }
 
-enum { KEY_FILL = 256, KEY_SIZE, KEY_PIECE, KEY_VERIFY };
-
 /* A number of bytes, with K, M or G. */
 static uint64_t parse_size(const char *text, struct argp_state *state)
 {
@@ -360,19 +373,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	char *end;
 
 	switch (key) {
-	case KEY_FILL:
+	case 'f':
 		options->fill = true;
 		options->pattern = strtoul(arg, &end, 0);
 		if (end == arg || *end)
 			argp_error(state, "'%s' is no number", arg);
 		return 0;
-	case KEY_SIZE:
+	case 's':
 		options->size = parse_size(arg, state);
 		return 0;
-	case KEY_PIECE:
+	case 'c':
 		options->piece = (parse_size(arg, state) + page - 1) & ~(page - 1);
 		return 0;
-	case KEY_VERIFY:
+	case 'v':
 		options->verify = true;
 		return 0;
 	case 'p':
@@ -405,11 +418,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_copy(int argc, char **argv)
 {
 	static const struct argp_option list[] = {
-		{ "fill", KEY_FILL, "WORD", 0, "Fill the target with this number of 32 bits", 0 },
-		{ "size", KEY_SIZE, "BYTES", 0, "How much to fill; K, M, G may follow", 0 },
-		{ "piece", KEY_PIECE, "BYTES", 0, "Submit this much at a time (16M)", 0 },
+		{ "fill", 'f', "WORD", 0, "Fill the target with this number of 32 bits", 0 },
+		{ "size", 's', "BYTES", 0, "How much to fill; K, M, G may follow", 0 },
+		{ "chunk", 'c', "BYTES", 0, "Submit this much at a time (16M)", 0 },
 		{ "progress", 'p', NULL, 0, "Say how far it is", 0 },
-		{ "verify", KEY_VERIFY, NULL, 0, "Compare the files afterwards", 0 },
+		{ "verify", 'v', NULL, 0, "Compare the files afterwards", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = {
