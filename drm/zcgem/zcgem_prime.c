@@ -13,9 +13,18 @@
  *
  * The list has one entry for each physically contiguous run within the importer's
  * longest segment, and the entries' pages must not be used by importers.
+ *
+ * A device that cannot address all of the pages gets no list: the DMA layer would give
+ * it other memory, bounce buffers, and nobody would see what it writes there. Importers
+ * that follow moves are there for DMA and are refused when they attach. The others may
+ * want a kernel mapping only, as drivers of simple displays do, so they are refused when
+ * they map, and so is everybody when the pages have moved out of reach since. Pages are
+ * system memory always, so that an importer's being able to do peer-to-peer DMA changes
+ * nothing.
  */
 
 #include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/scatterlist.h>
@@ -46,6 +55,32 @@ static struct zcgem_object *zcgem_dmabuf_object(struct dma_buf *dmabuf)
 	return to_zcgem_object(dmabuf->priv);
 }
 
+/*
+ * dma_resv held. Where an IOMMU translates, every page is in reach. The mask alone says
+ * too little: what counts are the pages that the object has.
+ */
+static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
+{
+	const struct zcgem_extents *extents = &obj->pages->extents;
+	unsigned long i;
+
+	if (device_iommu_mapped(dev) || !dma_addressing_limited(dev))
+		return 0;
+
+	for (i = 0; i < extents->count; i++) {
+		phys_addr_t start = PFN_PHYS(extents->table[i].pfn);
+		u64 size = (u64)zcgem_extents_length(extents, i) << PAGE_SHIFT;
+
+		if (dma_capable(dev, phys_to_dma(dev, start), size, true))
+			continue;
+		drm_dbg_ratelimited(obj->bo.base.dev,
+				    "%s has DMA mask %#llx and cannot reach memory at %pa\n",
+				    dev_name(dev), dma_get_mask(dev), &start);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 static int zcgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
@@ -62,6 +97,14 @@ static int zcgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment
 		return -ENODEV;
 	ret = zcgem_object_prepare(obj);
 	drm_dev_exit(idx);
+	if (!ret && attach->importer_ops) {
+		ret = zcgem_object_lock(obj);
+		if (!ret) {
+			if (obj->pages)
+				ret = zcgem_check_reach(obj, attach->dev);
+			zcgem_object_unlock(obj);
+		}
+	}
 	if (ret)
 		return ret;
 
@@ -146,6 +189,9 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
 	if (ret)
 		return ERR_PTR(ret == -EAGAIN ? -EBUSY : ret);
+	ret = zcgem_check_reach(obj, attach->dev);
+	if (ret)
+		return ERR_PTR(ret);
 
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
