@@ -270,10 +270,25 @@ static vm_fault_t zcgem_fault(struct vm_fault *vmf)
 }
 
 /*
+ * The core does not expect leaves of PUD size where it splits a VMA: it looks for a
+ * leaf of PMD size below, and would take what the object holds for a page table.
+ * None may be there then, and none may come back: a fault that has just the VMA's
+ * lock does not wait for mmap_lock, which is held here for writing, so lock it out.
+ */
+static int zcgem_vm_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct zcgem_object *obj = zcgem_vma_object(vma);
+
+	vma_start_write(vma);
+	if (atomic64_read(&obj->faults[ZCGEM_LEAF_PUD]))
+		zcgem_object_zap(obj);
+	return 0;
+}
+
+/*
  * mremap() moves page tables but does not know leaves of PUD size: it would drop
  * the entry and leave the TLB as it is. It opens the new VMA first, so nothing
- * that large is left to move if the node is zapped here. The same keeps a split
- * inside 1 GiB from meeting a leaf that covers both halves.
+ * that large is left to move if the node is zapped here.
  */
 static void zcgem_vm_open(struct vm_area_struct *vma)
 {
@@ -347,6 +362,7 @@ exit:
 const struct vm_operations_struct zcgem_vm_ops = {
 	.open = zcgem_vm_open,
 	.close = zcgem_vm_close,
+	.may_split = zcgem_vm_may_split,
 	.fault = zcgem_fault,
 	.huge_fault = zcgem_huge_fault,
 	.access = zcgem_vm_access,
@@ -364,7 +380,7 @@ int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct zcgem_object *obj = to_zcgem_object(gem);
 
-	/* Not is_cow_mapping(): a private mapping of a read-only file is none. */
+	/* Not is_cow_mapping(), which believes that VM_MAYWRITE was not taken away yet. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (!(obj->ops->flags & ZCGEM_BACKING_MAPPABLE))
