@@ -158,7 +158,7 @@ static void test_pin(int fd)
 	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
 	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0);
 	struct importer_attach attach = { .dmabuf = zcgem_export(fd, handle),
-					  .flags = IMPORTER_DYNAMIC };
+					  .flags = IMPORTER_FOLLOWS };
 	int importer, ret;
 
 	ret = access("/dev/importer", W_OK) ? system("modprobe -q importer") : 0;

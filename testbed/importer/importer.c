@@ -38,6 +38,7 @@
 #endif
 
 struct importer {
+	/* Keeps what is not under dma_resv, and one call from another. */
 	struct mutex lock;
 	struct device *device;
 	struct iommu_domain *domain;
@@ -134,8 +135,7 @@ static int make_device(struct importer *importer, const struct importer_attach *
 		return PTR_ERR(device);
 	if (arg->dma_bits)
 		*device->dev.dma_mask = DMA_BIT_MASK(arg->dma_bits);
-	if (arg->max_segment)
-		dma_set_max_seg_size(&device->dev, arg->max_segment);
+	dma_set_max_seg_size(&device->dev, arg->max_segment ?: UINT_MAX);
 	if (arg->flags & IMPORTER_NO_DMA)
 		device->dev.dma_mask = NULL;
 	importer->device = &device->dev;
@@ -167,7 +167,7 @@ static int attach(struct importer *importer, void __user *user)
 	importer->flags = arg.flags;
 	importer->told = 0;
 	dev = importer->device;
-	if (arg.flags & IMPORTER_DYNAMIC)
+	if (arg.flags & IMPORTER_FOLLOWS)
 		attachment = dma_buf_dynamic_attach(dmabuf, dev,
 						    arg.flags & IMPORTER_PEER2PEER ?
 						    &attach_p2p_ops : &attach_ops, importer);
@@ -248,7 +248,7 @@ static int pin_locked(struct importer *importer, bool pin)
 {
 	int ret;
 
-	if (!(importer->flags & IMPORTER_DYNAMIC))
+	if (!(importer->flags & IMPORTER_FOLLOWS))
 		return -EOPNOTSUPP;
 	if (!pin) {
 		if (!importer->pins)

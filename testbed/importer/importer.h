@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 /* It is told of moves and lets go at once; without it, it must be pinned for. */
-#define IMPORTER_DYNAMIC	(1u << 0)
+#define IMPORTER_FOLLOWS	(1u << 0)
 /* Told of moves, it keeps its scatter list until IMPORTER_UNMAP. */
 #define IMPORTER_KEEPS		(1u << 1)
 /* It can do peer-to-peer DMA. */
