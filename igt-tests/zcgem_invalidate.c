@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_share.h"
@@ -44,11 +45,17 @@
  * SUBTEST: evict-static
  * Description: Eviction, every memory and use, of an importer that cannot follow.
  *
+ * SUBTEST: evict-slow
+ * Description: Eviction, every memory and use, of an importer that lets go only later.
+ *
  * SUBTEST: punch-dynamic
  * Description: A hole punch, every memory and use, with an importer that follows moves.
  *
  * SUBTEST: punch-static
  * Description: A hole punch, every memory and use, with an importer that cannot follow.
+ *
+ * SUBTEST: punch-slow
+ * Description: A hole punch, every memory and use, with an importer that lets go later.
  *
  * SUBTEST: punch-while-reading
  * Description: Class 12: who reads while holes are punched never sees foreign data.
@@ -210,30 +217,46 @@ static void check_punched(const struct share *share)
 	}
 }
 
-static void check_importer_maps_again(struct share *share)
+static void check_importer_maps_again(struct share *share, uint64_t seed)
 {
 	struct drm_zcgem_gem_info info;
 
-	if (share->importer != IMPORTER_DYNAMIC)
-		return;
-	zcgem_populate(share->devices->other, share->theirs, share->size, NULL);
+	igt_assert_eq(importer_maps_again(share), 0);
+	check_device(share, seed);
 	zcgem_info(share->devices->fd, share->handle, &info);
-	igt_assert_eq_u64(info.pins, share->devices->live ? 0 : 1);
+	igt_assert_eq_u64(info.pins, share->importer == IMPORTER_STATIC || !share->devices->live);
 }
 
-/* A dynamic importer's scatter list is gone; a static one has none to lose. */
-static void check_importer_was_told(const struct share *share, uint64_t maps_before)
+/*
+ * An importer that was told has no scatter list any more, or one of pages that are kept
+ * for it, as they were, until it lets go.
+ */
+static void check_importer_was_told(struct share *share, const struct zcgem_snapshot *before)
 {
-	struct drm_zcgem_gem_info info;
 	struct zcgem_snapshot now;
 
 	zcgem_take_snapshot(share->devices->fd, &now);
-	igt_assert_eq_u64(now.dma_maps, maps_before);
-	if (share->importer != IMPORTER_DYNAMIC)
-		return;
-	zcgem_info(share->devices->other, share->theirs, &info);
-	igt_assert(!(info.flags & DRM_ZCGEM_INFO_RESIDENT));
-	igt_assert_eq_u64(info.evictions, share->mapped);
+	if (share->importer == IMPORTER_DYNAMIC) {
+		struct drm_zcgem_gem_info info;
+
+		zcgem_info(share->devices->other, share->theirs, &info);
+		igt_assert(!(info.flags & DRM_ZCGEM_INFO_RESIDENT));
+		/* one that had pinned has let go by itself */
+		igt_assert_eq_u64(info.evictions, share->use != USE_ATTACHED);
+	} else if (share->importer == IMPORTER_SLOW) {
+		struct importer_state state;
+
+		igt_assert_eq_u64(now.dma_maps, before->dma_maps + share->mapped);
+		importer_state(share->device, &state);
+		igt_assert_eq_u64(state.told, share->mapped);
+		if (share->mapped) {
+			igt_assert_lt_u64(before->pinned_folios, now.pinned_folios);
+			check_device(share, 1);
+			importer_let_go(share);
+			zcgem_take_snapshot(share->devices->fd, &now);
+		}
+	}
+	igt_assert_eq_u64(now.dma_maps, before->dma_maps);
 }
 
 static void evict_case(struct share *share, const struct zcgem_snapshot *before)
@@ -246,6 +269,7 @@ static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 		igt_assert_eq(__zcgem_evict(fd, share->handle, share->size), -EOPNOTSUPP);
 		igt_assert(!share->fence.signalled);
 		check_views(share, 1);
+		check_device(share, 1);
 		igt_assert_eq_u64(evictions(fd, share->handle), 0);
 		return;
 	}
@@ -255,6 +279,7 @@ static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 		igt_assert(!share->fence.signalled);
 		igt_assert_eq_u64(evictions(fd, share->handle), 0);
 		check_views(share, 1);
+		check_device(share, 1);
 		importer_let_go(share);
 	}
 
@@ -267,17 +292,14 @@ static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 	zcgem_info(fd, share->handle, &info);
 	igt_assert_eq_u64(info.evictions, 1);
 	igt_assert_eq_u64(info.resident, 0);
+	check_importer_was_told(share, before);
 	zcgem_take_snapshot(fd, &now);
 	igt_assert_eq_u64(now.pinned_folios, before->pinned_folios);
-	igt_assert_eq_u64(now.dma_maps, before->dma_maps);
-	if (share->mapped)
-		check_importer_was_told(share, before->dma_maps);
 
 	check_views(share, 1);
 	zcgem_fill(share->own, share->size, 2);
 	check_views(share, 2);
-	if (share->theirs)
-		check_importer_maps_again(share);
+	check_importer_maps_again(share, 2);
 }
 
 static void punch_case(struct share *share, const struct zcgem_snapshot *before)
@@ -293,6 +315,7 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 		igt_assert(!share->fence.signalled);
 		igt_assert_eq_u64(evictions(fd, share->handle), 0);
 		check_views(share, 1);
+		check_device(share, 1);
 		return;
 	}
 
@@ -303,6 +326,7 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 		igt_assert_eq_u64(evictions(fd, share->handle), 0);
 		/* old data of this memfd, which nobody else has got */
 		check_views(share, 1);
+		check_device(share, 1);
 		importer_let_go(share);
 	}
 
@@ -312,15 +336,13 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 	if (share->use == USE_FENCED)
 		igt_assert_f(share->fence.signalled, "the pages went before a fence\n");
 	igt_assert_eq_u64(evictions(fd, share->handle), 1);
-	if (share->mapped)
-		check_importer_was_told(share, before->dma_maps);
+	check_importer_was_told(share, before);
 
 	check_punched(share);
 	zcgem_fill(share->views[VIEW_GEM], share->size, 3);
 	zcgem_check(share->own, share->size, 3);
 	check_views(share, 3);
-	if (share->theirs)
-		check_importer_maps_again(share);
+	check_importer_maps_again(share, 3);
 }
 
 static void run_matrix(const struct devices *dev, enum share_importer importer,
@@ -354,6 +376,11 @@ static void test_evict_static(const struct devices *dev)
 	run_matrix(dev, IMPORTER_STATIC, evict_case);
 }
 
+static void test_evict_slow(const struct devices *dev)
+{
+	run_matrix(dev, IMPORTER_SLOW, evict_case);
+}
+
 static void test_punch_dynamic(const struct devices *dev)
 {
 	run_matrix(dev, IMPORTER_DYNAMIC, punch_case);
@@ -362,6 +389,11 @@ static void test_punch_dynamic(const struct devices *dev)
 static void test_punch_static(const struct devices *dev)
 {
 	run_matrix(dev, IMPORTER_STATIC, punch_case);
+}
+
+static void test_punch_slow(const struct devices *dev)
+{
+	run_matrix(dev, IMPORTER_SLOW, punch_case);
 }
 
 /*
@@ -684,12 +716,14 @@ static void test_watch_pinned(const struct devices *dev)
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), dmabuf;
 	void *own = zcgem_map_memfd(memfd, 0, size), *map;
 	struct drm_zcgem_gem_info info;
-	uint32_t handle, theirs;
+	uint32_t handle;
+	int device;
 
 	zcgem_fill(own, size, 1);
 	handle = wrap_watched(dev->fd, memfd, 0, size, own);
 	dmabuf = zcgem_export(dev->fd, handle);
-	igt_assert_eq(__zcgem_import(dev->vgem, dmabuf, &theirs), 0);
+	device = importer_new(dmabuf, 0);
+	importer_call(device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
 	zcgem_info(dev->fd, handle, &info);
 	igt_assert_eq_u64(info.pins, 1);
 	map = zcgem_mmap(dev->fd, handle, size, PROT_RW);
@@ -698,8 +732,9 @@ static void test_watch_pinned(const struct devices *dev)
 	punch(memfd, HOLE_AT, HOLE_SIZE);
 	assert_not_evicted(dev->fd, handle, 0);
 	zcgem_check(map, size, 1);
+	importer_check(device, size, 1, 0);
 
-	gem_close(dev->vgem, theirs);
+	close(device);
 	igt_assert_eq(__zcgem_revalidate(dev->fd, handle, size), 0);
 	igt_assert(!memcmp(map, own, size));
 	igt_assert_eq_u64(evictions(dev->fd, handle), 1);
@@ -1489,6 +1524,10 @@ int igt_main()
 	igt_subtest("evict-static")
 		run_shared(&all, test_evict_static);
 
+	igt_describe("Eviction, every memory and use, of an importer that lets go only later");
+	igt_subtest("evict-slow")
+		run_shared(&all, test_evict_slow);
+
 	igt_describe("A hole punch, every memory and use, with an importer that follows moves");
 	igt_subtest("punch-dynamic")
 		run_shared(&all, test_punch_dynamic);
@@ -1496,6 +1535,10 @@ int igt_main()
 	igt_describe("A hole punch, every memory and use, with an importer that cannot follow");
 	igt_subtest("punch-static")
 		run_shared(&all, test_punch_static);
+
+	igt_describe("A hole punch, every memory and use, with an importer that lets go later");
+	igt_subtest("punch-slow")
+		run_shared(&all, test_punch_slow);
 
 	igt_describe("Class 12: who reads while holes are punched never sees foreign data");
 	igt_subtest("punch-while-reading")
@@ -1515,7 +1558,6 @@ int igt_main()
 
 	igt_describe("A watched punch leaves alone what an importer has pinned");
 	igt_subtest("watch-pinned") {
-		igt_require_f(all.vgem_maps, "on this kernel vgem does not map what it imports\n");
 		run_shared(&all, test_watch_pinned);
 	}
 

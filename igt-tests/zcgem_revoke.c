@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_wrap.h"
@@ -32,6 +33,9 @@
  *
  * SUBTEST: revoke-static
  * Description: Every memory and use, with an importer that cannot follow.
+ *
+ * SUBTEST: revoke-slow
+ * Description: Every memory and use, with an importer that lets go only later.
  *
  * SUBTEST: creator-only
  * Description: Other clients cannot revoke an object, nor can an importer.
@@ -117,6 +121,8 @@ static void check_withdrawn(const struct share *share)
 					     DRM_ZCGEM_ADVICE_POPULATE, 0, share->size, NULL),
 			      -EACCES);
 	}
+	if (share->importer == IMPORTER_SLOW && !share->mapped)
+		igt_assert_eq(importer_maps_again((struct share *)share), -EACCES);
 
 	/* a new attachment */
 	again = drm_reopen_driver(dev->other);
@@ -124,6 +130,10 @@ static void check_withdrawn(const struct share *share)
 	close(again);
 	again = drm_reopen_driver(dev->vgem);
 	igt_assert_eq(__zcgem_import(again, share->dmabuf, &handle), -EACCES);
+	close(again);
+	again = importer_open();
+	igt_assert_eq(__importer_attach(again, share->dmabuf, 0, 0, 0), -EACCES);
+	igt_assert_eq(__importer_attach(again, share->dmabuf, IMPORTER_FOLLOWS, 0, 0), -EACCES);
 	close(again);
 
 	igt_assert_eq(__zcgem_advise(dev->fd, share->handle, DRM_ZCGEM_ADVICE_POPULATE, 0,
@@ -145,8 +155,8 @@ static void revoke_case(struct share *share, const struct zcgem_snapshot *before
 	if (share->use == USE_FENCED)
 		igt_assert_f(share->fence.signalled, "revocation did not wait for a fence\n");
 
-	/* an importer that follows has let go, whether it pinned or not */
-	igt_assert_eq_u64(holders, share->importer == IMPORTER_STATIC && share->mapped);
+	/* an importer that follows at once has let go, whether it pinned or not */
+	igt_assert_eq_u64(holders, share->importer != IMPORTER_DYNAMIC && share->mapped);
 	check_withdrawn(share);
 
 	zcgem_take_snapshot(fd, &now);
@@ -154,6 +164,7 @@ static void revoke_case(struct share *share, const struct zcgem_snapshot *before
 	if (holders) {
 		/* its pages stay where the importer's device may write to them */
 		igt_assert_lt_u64(before->resident_bytes, now.resident_bytes);
+		check_device(share, 1);
 		importer_let_go(share);
 		igt_assert_eq_u64(withdraw(fd, share->handle), 0);
 		check_withdrawn(share);
@@ -199,6 +210,11 @@ static void test_revoke_dynamic(const struct devices *dev)
 static void test_revoke_static(const struct devices *dev)
 {
 	run_matrix(dev, IMPORTER_STATIC);
+}
+
+static void test_revoke_slow(const struct devices *dev)
+{
+	run_matrix(dev, IMPORTER_SLOW);
 }
 
 static void test_creator_only(const struct devices *dev)
@@ -568,6 +584,10 @@ int igt_main()
 	igt_describe("Every memory and use, with an importer that cannot follow");
 	igt_subtest("revoke-static")
 		run_shared(&all, test_revoke_static);
+
+	igt_describe("Every memory and use, with an importer that lets go only later");
+	igt_subtest("revoke-slow")
+		run_shared(&all, test_revoke_slow);
 
 	igt_describe("Other clients cannot revoke an object, nor can an importer");
 	igt_subtest("creator-only")

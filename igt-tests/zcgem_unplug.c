@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_wrap.h"
@@ -36,6 +37,9 @@
  *
  * SUBTEST: unplug-static
  * Description: Class 13: every memory and use, with an importer that cannot follow.
+ *
+ * SUBTEST: unplug-slow
+ * Description: The exporter goes, with an importer that lets go when it is told to.
  *
  * SUBTEST: unplug-importer
  * Description: Class 13: the importing device goes, every memory and use.
@@ -265,6 +269,11 @@ static void unplug_case(struct share *share)
 		igt_assert_eq(__zcgem_advise(dev->other, share->theirs,
 					     DRM_ZCGEM_ADVICE_POPULATE, 0, share->size, NULL),
 			      -ENODEV);
+	} else {
+		check_device(share, 1);
+		if (share->importer == IMPORTER_SLOW && share->mapped)
+			importer_let_go(share);
+		igt_assert_eq(importer_maps_again(share), -ENODEV);
 	}
 
 	/* the new device has nothing to do with the old one, which is still open */
@@ -331,6 +340,11 @@ static void test_unplug_dynamic(struct devices *dev)
 static void test_unplug_static(struct devices *dev)
 {
 	run_matrix(dev, IMPORTER_STATIC, EXPORTER, unplug_case);
+}
+
+static void test_unplug_slow(struct devices *dev)
+{
+	run_matrix(dev, IMPORTER_SLOW, EXPORTER, unplug_case);
 }
 
 static void test_unplug_importer(struct devices *dev)
@@ -647,6 +661,10 @@ int igt_main()
 	igt_describe("Class 13: every memory and use, with an importer that cannot follow");
 	igt_subtest("unplug-static")
 		run_unplugged(test_unplug_static);
+
+	igt_describe("The exporter goes, with an importer that lets go when it is told to");
+	igt_subtest("unplug-slow")
+		run_unplugged(test_unplug_slow);
 
 	igt_describe("Class 13: the importing device goes, every memory and use");
 	igt_subtest("unplug-importer")

@@ -49,7 +49,7 @@ def groups():
         Group("bed", "host", selftest.run, once=True),
         Group("zcgem", "igt", timeout=300, debug=True),
         Group("sharing", "igt", timeout=300, debug=True,
-              programs=["zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
+              programs=["zcgem_device", "zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
         Group("engine", "igt", timeout=400,
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
         Group("memory", "igt", timeout=400,

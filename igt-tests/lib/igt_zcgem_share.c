@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Objects that are shared: by a second zcgem device, which maps and lets go when it is
- * told to, or by vgem, which knows nothing of moves; with views, and with fences.
+ * told to, or by the test bed's importer, which knows nothing of moves or takes its time
+ * when it is told; with views, and with fences.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "igt_importer.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_wrap.h"
 
 #define PROT_RW		(PROT_READ | PROT_WRITE)
+#define DEVICE_KEEPS	(IMPORTER_FOLLOWS | IMPORTER_KEEPS)
 #define SHARE_SIZE	(48 * ZCGEM_PAGE)
 
 /* How long a fence is pending while something waits for it. */
@@ -78,15 +81,15 @@ int open_device(unsigned int number)
 	return fd;
 }
 
-static bool does_vgem_map(const struct devices *devices)
+static bool does_attach_map(const struct devices *devices)
 {
-	uint32_t handle = zcgem_create(devices->fd, ZCGEM_PAGE, 0), theirs;
+	uint32_t handle = zcgem_create(devices->fd, ZCGEM_PAGE, 0);
 	int dmabuf = zcgem_export(devices->fd, handle);
+	int device = importer_new(dmabuf, 0);
 	struct drm_zcgem_gem_info info;
 
-	igt_assert_eq(__zcgem_import(devices->vgem, dmabuf, &theirs), 0);
 	zcgem_info(devices->fd, handle, &info);
-	gem_close(devices->vgem, theirs);
+	close(device);
 	gem_close(devices->fd, handle);
 	close(dmabuf);
 	return info.pins;
@@ -96,7 +99,7 @@ static bool does_vgem_map(const struct devices *devices)
  * open_devices:
  * @devices: filled
  *
- * Skips unless there are two zcgem devices and vgem.
+ * Skips unless there are two zcgem devices, vgem and the importer.
  */
 void open_devices(struct devices *devices)
 {
@@ -108,7 +111,8 @@ void open_devices(struct devices *devices)
 	igt_require_f(devices->vgem >= 0 && vgem_has_fences(devices->vgem),
 		      "no vgem device with fences\n");
 	devices->live = zcgem_get_param(devices->fd, DRM_ZCGEM_PARAM_LIVE_INVALIDATION);
-	devices->vgem_maps = does_vgem_map(devices);
+	require_importer();
+	devices->attach_maps = does_attach_map(devices);
 }
 
 /**
@@ -284,44 +288,19 @@ uint64_t evictions(int fd, uint32_t handle)
 const char *share_name(const struct share *share)
 {
 	static const char * const sources[] = { "memfd", "userptr", "pool" };
+	static const char * const importers[] = { "dynamic", "static", "slow" };
 	static const char * const uses[] = { "attached", "mapped", "fence pending" };
 	static char name[80];
 
 	snprintf(name, sizeof(name), "%s, %s importer, %s%s%s", sources[share->source],
-		 share->importer == IMPORTER_DYNAMIC ? "dynamic" : "static", uses[share->use],
+		 importers[share->importer], uses[share->use],
 		 share->mapped ? ", has a scatter list" : "", share->pinned ? ", pinned" : "");
 	return name;
 }
 
-/**
- * importer_fd:
- * @share: an object that is shared
- *
- * Returns: The importer's descriptor.
- */
-int importer_fd(const struct share *share)
-{
-	return share->importer == IMPORTER_DYNAMIC ? share->devices->other :
-						     share->devices->vgem;
-}
-
-static void *map_static(int vgem, uint32_t handle, uint64_t size)
-{
-	struct drm_mode_map_dumb arg = { .handle = handle };
-	void *map;
-
-	/* on newer kernels the imported buffer itself cannot be mapped so */
-	if (igt_ioctl(vgem, DRM_IOCTL_MODE_MAP_DUMB, &arg)) {
-		errno = 0;
-		return NULL;
-	}
-	map = mmap(NULL, size, PROT_RW, MAP_SHARED, vgem, arg.offset);
-	return map == MAP_FAILED ? NULL : map;
-}
-
 /*
- * A dynamic importer has a scatter list when it wants one, and pins only on kernels
- * that cannot tell it of moves. vgem has one from the start, or on newer kernels never.
+ * A dynamic importer has a scatter list when it wants one, and pins only on kernels that
+ * cannot tell it of moves. A static one pins with it, on older kernels from the start.
  */
 static void look_at_importer(struct share *share, uint64_t maps_before)
 {
@@ -335,12 +314,32 @@ static void look_at_importer(struct share *share, uint64_t maps_before)
 	share->pinned = info.pins;
 
 	if (share->importer == IMPORTER_STATIC) {
-		igt_assert_eq(share->mapped, share->devices->vgem_maps);
+		igt_assert_eq(share->mapped, share->use != USE_ATTACHED ||
+					     share->devices->attach_maps);
 		igt_assert_eq(share->pinned, share->mapped);
 	} else {
 		igt_assert_eq(share->mapped, share->use != USE_ATTACHED);
 		igt_assert_eq(share->pinned, share->mapped && !share->devices->live);
 	}
+}
+
+static void begin_import(struct share *share)
+{
+	const struct devices *devices = share->devices;
+
+	if (share->importer == IMPORTER_DYNAMIC) {
+		igt_assert_eq(__zcgem_import(devices->other, share->dmabuf, &share->theirs), 0);
+		if (share->use != USE_ATTACHED)
+			zcgem_populate(devices->other, share->theirs, share->size, NULL);
+		share->views[VIEW_IMPORTER] = zcgem_mmap(devices->other, share->theirs,
+							 share->size, PROT_RW);
+		return;
+	}
+
+	share->device = importer_new(share->dmabuf, share->importer == IMPORTER_SLOW ?
+						    DEVICE_KEEPS : 0);
+	if (share->use != USE_ATTACHED)
+		importer_call(share->device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
 }
 
 /**
@@ -361,7 +360,7 @@ void begin_share(const struct devices *devices, enum share_source source,
 
 	*share = (struct share) {
 		.devices = devices, .source = source, .importer = importer, .use = use,
-		.size = size, .memfd = -1,
+		.size = size, .memfd = -1, .device = -1,
 	};
 	zcgem_take_snapshot(devices->fd, &before);
 
@@ -377,20 +376,13 @@ void begin_share(const struct devices *devices, enum share_source source,
 	}
 
 	share->dmabuf = zcgem_export(devices->fd, share->handle);
-	igt_assert_eq(__zcgem_import(importer_fd(share), share->dmabuf, &share->theirs), 0);
-	if (importer == IMPORTER_DYNAMIC && use != USE_ATTACHED)
-		zcgem_populate(devices->other, share->theirs, size, NULL);
-
+	begin_import(share);
 	share->views[VIEW_GEM] = zcgem_mmap(devices->fd, share->handle, size, PROT_RW);
 	share->views[VIEW_DMABUF] = map_dmabuf(share->dmabuf, size);
-	if (importer == IMPORTER_DYNAMIC)
-		share->views[VIEW_IMPORTER] = zcgem_mmap(devices->other, share->theirs, size,
-							 PROT_RW);
-	else
-		share->views[VIEW_IMPORTER] = map_static(devices->vgem, share->theirs, size);
 
 	zcgem_fill(share->own ?: share->views[VIEW_GEM], size, 1);
 	check_views(share, 1);
+	check_device(share, 1);
 	look_at_importer(share, before.dma_maps);
 
 	if (use == USE_FENCED)
@@ -399,22 +391,64 @@ void begin_share(const struct devices *devices, enum share_source source,
 }
 
 /**
+ * check_device:
+ * @share: an object that is shared
+ * @seed: what zcgem_fill() was given
+ *
+ * What the importing device sees, if it has a scatter list that it can read by.
+ */
+void check_device(const struct share *share, uint64_t seed)
+{
+	struct importer_state state;
+
+	if (share->device < 0)
+		return;
+	importer_state(share->device, &state);
+	if (state.mapped)
+		importer_check(share->device, share->size, seed, 0);
+}
+
+/**
+ * importer_maps_again:
+ * @share: an object that is shared
+ *
+ * A static importer attaches again, since older kernels keep what it was given first.
+ *
+ * Returns: 0 or -errno.
+ */
+int importer_maps_again(struct share *share)
+{
+	int ret;
+
+	if (share->importer == IMPORTER_DYNAMIC)
+		return __zcgem_advise(share->devices->other, share->theirs,
+				      DRM_ZCGEM_ADVICE_POPULATE, 0, share->size, NULL);
+	if (share->importer == IMPORTER_STATIC) {
+		if (share->device >= 0)
+			close(share->device);
+		share->device = importer_open();
+		ret = __importer_attach(share->device, share->dmabuf, 0, 0, 0);
+		if (ret)
+			return ret;
+	}
+	return __importer_call(share->device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+}
+
+/**
  * importer_let_go:
  * @share: an object that is shared
  *
- * The importer gives back its scatter list; vgem can do so only by closing.
+ * The importer gives back its scatter list, a static one by going.
  */
 void importer_let_go(struct share *share)
 {
 	if (share->importer == IMPORTER_DYNAMIC) {
 		zcgem_evict(share->devices->other, share->theirs, share->size);
+	} else if (share->importer == IMPORTER_STATIC) {
+		close(share->device);
+		share->device = -1;
 	} else {
-		/* a mapping of vgem's is a reference to the buffer, too */
-		if (share->views[VIEW_IMPORTER])
-			munmap(share->views[VIEW_IMPORTER], share->size);
-		share->views[VIEW_IMPORTER] = NULL;
-		gem_close(share->devices->vgem, share->theirs);
-		share->theirs = 0;
+		importer_call(share->device, IMPORTER_UNMAP, 0);
 	}
 	share->mapped = false;
 	share->pinned = false;
@@ -446,7 +480,9 @@ void end_share(struct share *share)
 	end_fence(&share->fence);
 	close_views(share);
 	if (share->theirs)
-		gem_close(importer_fd(share), share->theirs);
+		gem_close(share->devices->other, share->theirs);
+	if (share->device >= 0)
+		close(share->device);
 	close(share->dmabuf);
 	if (share->handle)
 		gem_close(share->devices->fd, share->handle);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects that are shared: by a second zcgem device, which maps and lets go when it is
- * told to, or by vgem, which knows nothing of moves; with views, and with fences.
+ * told to, or by the test bed's importer, which knows nothing of moves or takes its time
+ * when it is told; with views, and with fences.
  */
 #ifndef IGT_ZCGEM_SHARE_H
 #define IGT_ZCGEM_SHARE_H
@@ -30,11 +31,13 @@ enum share_source {
 /**
  * enum share_importer - Who imports it.
  * @IMPORTER_DYNAMIC: another zcgem device
- * @IMPORTER_STATIC: vgem
+ * @IMPORTER_STATIC: a device that knows nothing of moves
+ * @IMPORTER_SLOW: a device that is told of moves and lets go later
  */
 enum share_importer {
 	IMPORTER_DYNAMIC,
 	IMPORTER_STATIC,
+	IMPORTER_SLOW,
 };
 
 /**
@@ -72,14 +75,14 @@ struct fence {
  * @other: the second one
  * @vgem: vgem
  * @live: whether importers are told of moves instead of pinning
- * @vgem_maps: whether vgem has a scatter list of what it imports; newer ones never do
+ * @attach_maps: whether a static importer is given a scatter list when it attaches
  */
 struct devices {
 	int fd;
 	int other;
 	int vgem;
 	bool live;
-	bool vgem_maps;
+	bool attach_maps;
 };
 
 enum { VIEW_GEM, VIEW_DMABUF, VIEW_IMPORTER, VIEWS };
@@ -95,7 +98,8 @@ enum { VIEW_GEM, VIEW_DMABUF, VIEW_IMPORTER, VIEWS };
  * @own: this process's own view of the memory, or NULL
  * @handle: the object on the first device
  * @dmabuf: its dma-buf
- * @theirs: the importer's handle, 0 once it has closed it
+ * @theirs: the other zcgem device's handle, or 0
+ * @device: the other importer, -1 once it is closed
  * @views: mappings of it
  * @mapped: whether the importer has a scatter list
  * @pinned: whether that keeps the pages where they are
@@ -112,6 +116,7 @@ struct share {
 	uint32_t handle;
 	int dmabuf;
 	uint32_t theirs;
+	int device;
 	void *views[VIEWS];
 	bool mapped;
 	bool pinned;
@@ -134,9 +139,10 @@ void punch(int memfd, uint64_t offset, uint64_t size);
 uint64_t evictions(int fd, uint32_t handle);
 
 const char *share_name(const struct share *share);
-int importer_fd(const struct share *share);
 void begin_share(const struct devices *devices, enum share_source source,
 		 enum share_importer importer, enum share_use use, struct share *share);
+void check_device(const struct share *share, uint64_t seed);
+int importer_maps_again(struct share *share);
 void importer_let_go(struct share *share);
 void close_views(struct share *share);
 void end_share(struct share *share);
