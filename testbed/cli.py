@@ -23,7 +23,7 @@ KERNELS = list(rootfs.SUITES)
 def machine_options(args):
     return machine.Options(mem=args.mem, smp=1 if args.icount else args.smp, cpu=args.cpu,
                            vga=args.vga, append=args.append, qemu=args.qemu, icount=args.icount,
-                           modules="" if args.no_module else "zcgem", clients=args.clients)
+                           modules="" if args.no_module else "zcgem", tree=args.tree)
 
 
 def prepare(name, zcgem=True):
@@ -126,8 +126,8 @@ def parser():
         sub.add_argument("--append", default="", help="words for the kernel command line")
         sub.add_argument("--qemu", default="", help="arguments for QEMU")
         sub.add_argument("--share", help="host directory, read-write at /share")
-        sub.add_argument("--clients", action="store_true",
-                         help="the root tree with the client programs")
+        sub.add_argument("--tree", default="run", choices=["run", "clients", "kwin"],
+                         help="root tree: with IGT (the default), with client programs, with KWin")
         sub.add_argument("--no-module", action="store_true", help="leave zcgem unloaded")
         sub.add_argument("--icount", action="store_true",
                          help="count instructions instead of seconds, the same in every run")

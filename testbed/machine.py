@@ -61,10 +61,10 @@ class Options:
     """What may differ between machines; equal options can share a boot."""
 
     def __init__(self, mem=None, smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
-                 icount=False, clients=False):
+                 icount=False, tree="run"):
         self.mem, self.smp, self.cpu, self.vga = mem, smp, cpu, vga
         self.append, self.qemu, self.modules, self.icount = append, qemu, modules, icount
-        self.clients = clients      # the tree with the client programs
+        self.tree = tree            # the root tree, by its name in rootfs.py
 
     def key(self):
         return json.dumps(vars(self), sort_keys=True)
@@ -185,7 +185,7 @@ class Machine:
             words += ["bed_io=serial", "nokaslr"]
         else:
             cmd += ["-device", "virtio-serial-pci"]
-            tree = rootfs.clients_tree() if o.clients else rootfs.run_tree()
+            tree = rootfs.tree_of(o.tree)
             for tag, path, access in (("root", self.root or tree.get(), ",readonly=on"),
                                       ("work", build.ROOT, ",readonly=on"),
                                       ("out", self.out, ""), ("share", self.share, "")):

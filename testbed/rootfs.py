@@ -37,6 +37,10 @@ CLIENTS = ["busybox-static", "kmod", "util-linux", "strace", "procps", "libdrm2"
            "libpng-dev", "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
            "gstreamer1.0-plugins-bad", "libcamera-tools", "qemu-system-x86"]
 
+# KWin and what it brings is as much again, for one test.
+KWIN = ["busybox-static", "kmod", "util-linux", "procps", "libdrm2", "libpng16-16t64",
+        "libegl-mesa0", "libgl1-mesa-dri", "kwin-wayland", "dbus", "weston"]
+
 # What the project's own Debian packages are built with (debian/control) and checked by.
 PACKAGING = ["build-essential", "debhelper", "dh-dkms", "intel-gpu-tools", "libdrm-dev",
              "libpng-dev", "lintian", "meson", "pkgconf", "python3-sphinx"]
@@ -186,6 +190,15 @@ def packaging_tree(kernel):
 
 def install_tree(kernel):
     return Tree(f"install-{SUITES[kernel]}", SUITES[kernel], INSTALL, INSTALL_HOOK)
+
+
+def kwin_tree():
+    return Tree("kwin-forky", "forky", KWIN)
+
+
+def tree_of(name):
+    """A guest's root tree by the name that machine options have for it."""
+    return {"run": run_tree, "clients": clients_tree, "kwin": kwin_tree}[name]()
 
 
 def in_tree(tree, command, binds=(), scratch=None, **kwargs):

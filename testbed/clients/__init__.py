@@ -16,7 +16,7 @@ SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "egl": 180, "qemu": 400,
 
 # QEMU's emulation of AVX2 gathers is wrong in some versions, and llvmpipe would use them. The
 # kernel's selftest needs 1030 huge pages.
-OPTIONS = {"mem": "5G", "cpu": "Nehalem", "clients": True}
+OPTIONS = {"mem": "5G", "cpu": "Nehalem", "tree": "clients"}
 
 
 def programs(names):
