@@ -324,31 +324,6 @@ static void test_process_vm(int fd)
 	try_each_target(fd, try_process_vm, &pid);
 }
 
-/* One read or write at the file's start by io_uring; 0 or more, or -errno. */
-static int ring_io(struct zcgem_uring *ring, int opcode, int file, void *map,
-		   uint32_t size)
-{
-	uint32_t tail = *ring->sq_tail, slot = tail & ring->sq_mask;
-	struct io_uring_sqe *entry = (struct io_uring_sqe *)ring->entries + slot;
-	struct io_uring_cqe *result;
-	int ret;
-
-	memset(entry, 0, sizeof(*entry));
-	entry->opcode = opcode;
-	entry->fd = file;
-	entry->addr = (uintptr_t)map;
-	entry->len = size;
-	ring->sq_array[slot] = slot;
-	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
-	igt_assert_eq(syscall(SYS_io_uring_enter, ring->fd, 1, 1, IORING_ENTER_GETEVENTS,
-			      NULL, 0), 1);
-	igt_assert(__atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) != *ring->cq_head);
-	result = (struct io_uring_cqe *)ring->results + (*ring->cq_head & ring->cq_mask);
-	ret = result->res;
-	__atomic_store_n(ring->cq_head, *ring->cq_head + 1, __ATOMIC_RELEASE);
-	return ret;
-}
-
 struct ring_and_disk {
 	struct zcgem_uring ring;
 	struct disk disk;
@@ -363,17 +338,17 @@ static void try_io_uring(struct target *target, void *data)
 	igt_assert_eq(__zcgem_uring_register(ring, target->inside, ZCGEM_PAGE), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->across, PAGES(4)), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->map, target->size), -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_READ_FIXED, file, target->inside,
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_READ_FIXED, file, target->inside,
 			      ZCGEM_PAGE), -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_WRITE_FIXED, file, target->inside,
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_WRITE_FIXED, file, target->inside,
 			      ZCGEM_PAGE), -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_READ, file, target->inside, ZCGEM_PAGE),
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_READ, file, target->inside, ZCGEM_PAGE),
 		      -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_WRITE, file, target->inside, ZCGEM_PAGE),
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_WRITE, file, target->inside, ZCGEM_PAGE),
 		      -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_READ, file, target->across, PAGES(4)),
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_READ, file, target->across, PAGES(4)),
 		      -EFAULT);
-	igt_assert_eq(ring_io(ring, IORING_OP_WRITE, file, target->across, PAGES(4)),
+	igt_assert_eq(zcgem_uring_io(ring, IORING_OP_WRITE, file, target->across, PAGES(4)),
 		      -EFAULT);
 }
 
@@ -721,7 +696,7 @@ static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_disk
 
 	zcgem_fill(object, ZCGEM_PAGE, 10);
 	igt_assert_eq(__zcgem_uring_register(&both->ring, own, ZCGEM_PAGE), 0);
-	igt_assert_eq(ring_io(&both->ring, IORING_OP_READ_FIXED, both->disk.file, own,
+	igt_assert_eq(zcgem_uring_io(&both->ring, IORING_OP_READ_FIXED, both->disk.file, own,
 			      ZCGEM_PAGE), ZCGEM_PAGE);
 	zcgem_check(object, ZCGEM_PAGE, 8);
 	zcgem_uring_unregister(&both->ring);

@@ -14,6 +14,7 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
                 r"trying to register non-static key"),
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
+    ("oom", r"\bOut of memory: Killed process"),
     ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check|page dumped because|"
              r"non-zero pgtables_bytes"),
     ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
@@ -64,6 +65,24 @@ def scan(text, context=12):
                 reports.append(Report(kind, lines[number:covered + 1]))
                 break
     return reports
+
+
+def killed(program):
+    """The line by which the OOM killer says that it ended a program of this name, and no other."""
+    return rf"\bOut of memory: Killed process \d+ \({re.escape(program[:15])}\)"
+
+
+# The OOM killer's account of one kill.
+OOM_BEGINS, OOM_ENDS = r"\binvoked oom-killer\b", r"\bOut of memory: Killed process"
+
+
+def without(lines, expected):
+    """Lines without the report of one kill that a test causes; None if there is not exactly one."""
+    ends = [n for n, line in enumerate(lines) if re.search(OOM_ENDS, line)]
+    if len(ends) != 1 or not re.search(expected, lines[ends[0]]):
+        return None
+    begin = next((n for n, line in enumerate(lines) if re.search(OOM_BEGINS, line)), ends[0])
+    return lines[:begin] + lines[ends[0] + 1:]
 
 
 def tail(text, count=25):

@@ -12,12 +12,17 @@ Groups of equal machine options share one boot.
 import os
 
 import clients
+import console
 import demo
 import hostchecks
 import intree
 import machine
 import packages
 import selftest
+
+# Two nodes of 1 GiB with a processor each.
+TWO_NODES = " ".join(f"-object memory-backend-ram,id=node{n},size=1G "
+                     f"-numa node,nodeid={n},cpus={n},memdev=node{n}" for n in (0, 1))
 
 # The kernel that a run of everything has besides the stock ones. 6.12: there the stock kernel
 # cannot tell importers of moves, and this one can.
@@ -29,9 +34,12 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
-                 programs=None, named=False, debug=False, again=False):
+                 programs=None, named=False, expected=None, quiet=60, debug=False,
+                 again=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
+        self.expected = expected or {}  # test: the console report that it causes if it passes
+        self.quiet = quiet          # seconds that an IGT test may say nothing
         self.named = named          # runs only when it is asked for by name
         self.again = again          # programs of other groups on another machine: by name only
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
@@ -52,11 +60,20 @@ def groups():
               programs=["zcgem_device", "zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
         Group("engine", "igt", timeout=400,
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
-        Group("memory", "igt", timeout=400,
-              programs=["zcgem_account", "zcgem_fdinfo", "zcgem_pool", "zcgem_userptr"]),
-        # Long, and one of its tests has the OOM killer end a user of udmabuf.
-        Group("residency", "igt", timeout=400, programs=["zcgem_residency"],
-              options=machine.Options(mem="1536M"), named=True),
+        Group("memory", "igt", timeout=500,
+              programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
+                        "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork",
+                        "zcgem_userptr_mm", "zcgem_userptr_refused"]),
+        # Its last test has the OOM killer end a program beside objects of udmabuf.
+        Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
+              options=machine.Options(mem="1536M"), quiet=600,
+              expected={"zcgem_pressure@pressure-udmabuf": console.killed("zcgem_pressure")}),
+        Group("migrate", "igt", timeout=300, programs=["zcgem_migrate", "zcgem_userptr_migrate"],
+              options=machine.Options(mem="2G", append="movablecore=1G")),
+        Group("numa", "igt", programs=["zcgem_numa"],
+              options=machine.Options(mem="2G", smp="2,sockets=2", qemu=TWO_NODES)),
+        Group("cma", "igt", timeout=120, programs=["zcgem_cma"],
+              options=machine.Options(mem="4G", append="hugetlb_cma=1G"), debug=True),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.

@@ -35,9 +35,16 @@ def _said(record):
     return texts
 
 
-def _kernel_warnings(entry):
-    """What the kernel said at warning level or worse while a test ran."""
-    for line in entry.get("dmesg", "").splitlines():
+def _kernel_warnings(entry, expected):
+    """What the kernel said at warning level or worse while a test ran, but for a kill by the OOM
+    killer that the test is for."""
+    lines = entry.get("dmesg", "").splitlines()
+    if expected and entry.get("result") != "skip":
+        rest = console.without(lines, expected)
+        if rest is None:
+            yield f"not said once: {expected}"
+        lines = lines if rest is None else rest
+    for line in lines:
         found = re.match(r"<(\d+)>\s*(?:\[[^]]*\]\s*)?(.*)", line)
         if found and int(found.group(1)) & 7 <= 4 and not console.allowed(line):
             yield found.group(2)
@@ -62,11 +69,12 @@ def _outcome(entry, warnings):
     return "pass" if outcome == "warn" else outcome
 
 
-def read(kernel, directory, expected_skips):
+def read(kernel, directory, expected_skips, expected_kills):
     """The results in a directory of igt_runner.
 
     expected_skips: a function from test to reason, or None where every skip is fine and says
     itself why.
+    expected_kills: test to what the kernel must say, once, when it ends a process of that test.
     """
     texts = {}
     for record in directory.glob("[0-9]*/comms"):
@@ -76,7 +84,7 @@ def read(kernel, directory, expected_skips):
     for name, entry in sorted(entries.items()):
         test = name.removeprefix("igt@")
         program, _, subtest = test.partition("@")
-        warnings = list(_kernel_warnings(entry))
+        warnings = list(_kernel_warnings(entry, expected_kills.get(test)))
         text = texts.get(test, "") or texts.get(program, "")
         outcome, reason = _outcome(entry, warnings), _reason(text, warnings)
         status = {"pass": PASS, "skip": SKIP}.get(outcome, FAIL)

@@ -11,6 +11,7 @@ import shlex
 
 import build
 import clients
+import console
 import groups
 import igt
 import kernel
@@ -53,11 +54,11 @@ def own_tests():
                   if path.is_file() and path.stat().st_mode & 0o111)
 
 
-def _igt_command(root, names, slower):
-    listing = "\n".join(f"igt@{name}" for name in names)
+def _igt_command(root, group, slower):
+    listing = "\n".join(f"igt@{name}" for name in group.names)
     return (f"printf '%s\\n' {shlex.quote(listing)} >$results/list\n"
             f"IGT_FORCE_DRIVER=zcgem igt_runner --log-level quiet --multiple-mode --overwrite "
-            f"--inactivity-timeout {60 * slower} --test-list $results/list {root} $results/igt")
+            f"--inactivity-timeout {group.quiet * slower} --test-list $results/list {root} $results/igt")
 
 
 def _group_script(group, slower):
@@ -68,9 +69,9 @@ def _group_script(group, slower):
         links = " ".join(f"/work/{IGT_TESTS}/{name}" for name in own_tests())
         command = (f"mkdir -p {root}\nln -sf {links} {root}/\n"
                    f"{{ echo TESTLIST; echo {' '.join(own_tests())}; echo END TESTLIST; }} "
-                   f">{root}/test-list.txt\n" + _igt_command(root, group.names, slower))
+                   f">{root}/test-list.txt\n" + _igt_command(root, group, slower))
     elif group.kind == "igt-system":
-        command = _igt_command("/usr/libexec/igt-gpu-tools", group.names, slower)
+        command = _igt_command("/usr/libexec/igt-gpu-tools", group, slower)
     else:
         command = group.command
     return (f"mkdir /out/{group.name}; export results=/tmp/results/{group.name}\n"
@@ -148,7 +149,10 @@ class Guest:
                 for skipped in [] if left else members[number + 1:]:
                     found.append(results.Result(name, skipped.name, "", results.FAIL, "not run"))
                 break
-        found += self._console(outcome)
+        kills = [kill for member in members for test, kill in member.expected.items()
+                 if any(result.title == f"{name} {test}" and result.status == results.PASS
+                        for result in found)]
+        found += self._console(outcome, kills)
         unload = vm.out / "unload"
         if unload.exists():
             said = unload.read_text().strip()
@@ -165,19 +169,23 @@ class Guest:
             return [results.Result(name, member.name, "", results.FAIL, "igt_runner left no results",
                                    detail=text)]
         known = SystemList() if member.kind == "igt-system" else None
-        found = igt.read(name, out / "igt", known and (lambda test: known.note("skip", test)))
+        found = igt.read(name, out / "igt", known and (lambda test: known.note("skip", test)),
+                         member.expected)
         missing = ({test.partition("@")[0] for test in member.names}
                    - {result.group for result in found})
         return found + [results.Result(name, program, "", results.FAIL, "igt_runner did not run it")
                         for program in sorted(missing)]
 
-    def _console(self, outcome):
-        name = self.kernel.name
-        if not outcome.reports:
+    def _console(self, outcome, kills):
+        name, reports = self.kernel.name, outcome.reports
+        for kill in kills:
+            rest = console.without(outcome.console.splitlines(), kill)
+            reports = console.scan("\n".join(rest)) if rest is not None else reports
+        if not reports:
             return [results.Result(name, "console", "", results.PASS)]
         return [results.Result(name, "console", report.kind, results.FAIL,
                                "the kernel reported " + report.lines[0], detail=str(report))
-                for report in outcome.reports]
+                for report in reports]
 
 
 def _last_test(outcome):
@@ -223,7 +231,7 @@ def run(kernels, filters, offered=None, debug_kernel=None):
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
-    if any(group.options.clients for group in chosen):
+    if any(group.options.tree != "run" for group in chosen):
         clients.programs(kernels)
     # What has nothing to do with the kernel runs with one whose speed it knows.
     stock = [name for name in kernels if name in rootfs.SUITES][:1]

@@ -46,11 +46,14 @@ struct zcgem_snapshot {
 int zcgem_open(void);
 int zcgem_open_card(void);
 void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
+uint64_t zcgem_pinned_folios(int fd);
 void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before);
 void zcgem_run_counted(int fd, void (*test)(int fd));
 void zcgem_run_refused(int fd, void (*test)(int fd));
 unsigned int zcgem_rounds(unsigned int rounds);
 
+/* igt_zcgem_calls.c */
+int zcgem_ioctl(int fd, unsigned long request, void *arg);
 int __zcgem_get_param(int fd, uint32_t param, uint64_t *value);
 uint64_t zcgem_get_param(int fd, uint32_t param);
 int __zcgem_create(int fd, uint64_t *size, uint32_t flags, uint32_t *handle);
@@ -67,15 +70,19 @@ void *__zcgem_mmap(int fd, uint32_t handle, uint64_t size, int prot);
 void *zcgem_mmap(int fd, uint32_t handle, uint64_t size, int prot);
 int __zcgem_info(int fd, uint32_t handle, struct drm_zcgem_gem_info *info);
 void zcgem_info(int fd, uint32_t handle, struct drm_zcgem_gem_info *info);
+uint64_t zcgem_evictions(int fd, uint32_t handle);
+bool zcgem_is_resident(int fd, uint32_t handle);
 int __zcgem_close(int fd, uint32_t handle);
 int __zcgem_export(int fd, uint32_t handle, uint32_t flags, int *dmabuf);
 int zcgem_export(int fd, uint32_t handle);
 int __zcgem_import(int fd, int dmabuf, uint32_t *handle);
 
+/* igt_zcgem_memfd.c */
 int zcgem_memfd(uint64_t size, unsigned int seals);
 int zcgem_memfd_hugetlb(uint64_t size, unsigned int seals);
 long zcgem_free_huge_pages(void);
 void zcgem_release_memfd(int memfd);
+int zcgem_reopen(int memfd, int flags);
 void *zcgem_map_memfd(int memfd, uint64_t offset, uint64_t size);
 
 void zcgem_fill(void *map, uint64_t size, uint64_t seed);

@@ -162,6 +162,25 @@ static unsigned int read_movable_spans(void)
 }
 
 /**
+ * zcgem_check_frames:
+ * @map: memory
+ * @size: bytes
+ * @frames: what zcgem_frames() returned
+ *
+ * Asserts that the pages are still where they were then.
+ */
+void zcgem_check_frames(const void *map, uint64_t size, const uint64_t *frames)
+{
+	uint64_t *now = zcgem_frames(map, size), i;
+
+	for (i = 0; i < size / ZCGEM_PAGE; i++) {
+		igt_assert_neq_u64(frames[i], 0);
+		igt_assert_eq_u64(now[i], frames[i]);
+	}
+	free(now);
+}
+
+/**
  * zcgem_frame_is_movable:
  * @frame: number of a page frame
  *

@@ -87,15 +87,16 @@ void zcgem_uring_unregister(struct zcgem_uring *ring)
 }
 
 /**
- * zcgem_uring_read:
- * @ring: a ring with a buffer
- * @file: what to read from, at its start
- * @to: where in the buffer to
+ * zcgem_uring_io:
+ * @ring: a ring
+ * @opcode: a read or write, of any memory or of the ring's buffer
+ * @file: what to read from or write to, at its start
+ * @map: the memory
  * @size: bytes
  *
- * Returns: Bytes read, or -errno.
+ * Returns: Bytes read or written, or -errno.
  */
-int zcgem_uring_read(struct zcgem_uring *ring, int file, void *to, uint32_t size)
+int zcgem_uring_io(struct zcgem_uring *ring, int opcode, int file, void *map, uint32_t size)
 {
 	uint32_t tail = *ring->sq_tail, slot = tail & ring->sq_mask;
 	struct io_uring_sqe *entry = (struct io_uring_sqe *)ring->entries + slot;
@@ -103,9 +104,9 @@ int zcgem_uring_read(struct zcgem_uring *ring, int file, void *to, uint32_t size
 	int ret;
 
 	memset(entry, 0, sizeof(*entry));
-	entry->opcode = IORING_OP_READ_FIXED;
+	entry->opcode = opcode;
 	entry->fd = file;
-	entry->addr = (uintptr_t)to;
+	entry->addr = (uintptr_t)map;
 	entry->len = size;
 	ring->sq_array[slot] = slot;
 	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
@@ -121,4 +122,18 @@ int zcgem_uring_read(struct zcgem_uring *ring, int file, void *to, uint32_t size
 	ret = result->res;
 	__atomic_store_n(ring->cq_head, *ring->cq_head + 1, __ATOMIC_RELEASE);
 	return ret;
+}
+
+/**
+ * zcgem_uring_read:
+ * @ring: a ring with a buffer
+ * @file: what to read from, at its start
+ * @to: where in the buffer to
+ * @size: bytes
+ *
+ * Returns: Bytes read, or -errno.
+ */
+int zcgem_uring_read(struct zcgem_uring *ring, int file, void *to, uint32_t size)
+{
+	return zcgem_uring_io(ring, IORING_OP_READ_FIXED, file, to, size);
 }

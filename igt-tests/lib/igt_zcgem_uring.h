@@ -22,6 +22,7 @@ void zcgem_uring_open(struct zcgem_uring *ring);
 void zcgem_uring_close(struct zcgem_uring *ring);
 int __zcgem_uring_register(struct zcgem_uring *ring, void *map, uint64_t size);
 void zcgem_uring_unregister(struct zcgem_uring *ring);
+int zcgem_uring_io(struct zcgem_uring *ring, int opcode, int file, void *map, uint32_t size);
 int zcgem_uring_read(struct zcgem_uring *ring, int file, void *to, uint32_t size);
 
 #endif /* IGT_ZCGEM_URING_H */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,17 +14,6 @@
 #include "ioctl_wrappers.h"
 
 #define WORDS	(ZCGEM_PAGE / sizeof(uint64_t))
-
-static int wrap_ioctl(int fd, unsigned long request, void *arg)
-{
-	int err = 0;
-
-	if (igt_ioctl(fd, request, arg))
-		err = -errno;
-	errno = 0;
-
-	return err;
-}
 
 /**
  * __zcgem_wrap_userptr:
@@ -50,7 +40,7 @@ int __zcgem_wrap_userptr(int fd, const struct drm_zcgem_userptr_range *ranges,
 	uint32_t i;
 	int err;
 
-	err = wrap_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &arg);
+	err = zcgem_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &arg);
 	if (err)
 		return err;
 
@@ -78,6 +68,21 @@ uint32_t zcgem_wrap_userptr(int fd, const struct drm_zcgem_userptr_range *ranges
 	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, count, flags, &handle), 0);
 	igt_assert_neq_u32(handle, 0);
 	return handle;
+}
+
+/**
+ * zcgem_address_range:
+ * @address: where it begins
+ * @size: bytes
+ *
+ * Returns: An element of a list.
+ */
+struct drm_zcgem_userptr_range zcgem_address_range(const void *address, uint64_t size)
+{
+	return (struct drm_zcgem_userptr_range) {
+		.address = (uintptr_t)address,
+		.size = size,
+	};
 }
 
 /**
@@ -121,6 +126,77 @@ uint32_t zcgem_wrap_address(int fd, const void *address, uint64_t size,
 }
 
 /**
+ * __zcgem_try_address:
+ * @fd: zcgem descriptor
+ * @address: where the range begins
+ * @size: bytes
+ * @flags: DRM_ZCGEM_WRAP_*
+ *
+ * Makes an object and closes it.
+ *
+ * Returns: 0 or -errno.
+ */
+int __zcgem_try_address(int fd, const void *address, uint64_t size, uint32_t flags)
+{
+	uint32_t handle;
+	int err = __zcgem_wrap_address(fd, address, size, flags, &handle);
+
+	if (!err)
+		gem_close(fd, handle);
+	return err;
+}
+
+/**
+ * __zcgem_try_range:
+ * @fd: zcgem descriptor
+ * @memfd: a memfd
+ * @offset: start in it, bytes
+ * @size: bytes
+ * @flags: DRM_ZCGEM_WRAP_*
+ *
+ * Makes an object and closes it.
+ *
+ * Returns: 0 or -errno.
+ */
+int __zcgem_try_range(int fd, int memfd, uint64_t offset, uint64_t size, uint32_t flags)
+{
+	struct drm_zcgem_memfd_range range = {
+		.fd = memfd,
+		.offset = offset,
+		.size = size,
+	};
+	uint32_t handle;
+	int err = __zcgem_wrap(fd, &range, 1, flags, &handle);
+
+	if (!err)
+		gem_close(fd, handle);
+	return err;
+}
+
+/**
+ * zcgem_scattered_pages:
+ * @memfd: a memfd
+ * @file_pages: its size, not a multiple of 37
+ * @count: how many ranges
+ *
+ * Returns: Ranges of a page each, no two neighbours in order, to be freed.
+ */
+struct drm_zcgem_memfd_range *zcgem_scattered_pages(int memfd, uint32_t file_pages,
+						    uint32_t count)
+{
+	struct drm_zcgem_memfd_range *ranges = calloc(count, sizeof(*ranges));
+	uint32_t i;
+
+	igt_assert(ranges);
+	for (i = 0; i < count; i++) {
+		ranges[i].fd = memfd;
+		ranges[i].offset = (uint64_t)i * 37 % file_pages * ZCGEM_PAGE;
+		ranges[i].size = ZCGEM_PAGE;
+	}
+	return ranges;
+}
+
+/**
  * __zcgem_wrap_file:
  * @fd: zcgem descriptor
  * @memfd: a memfd
@@ -160,7 +236,7 @@ int __zcgem_advise(int fd, uint32_t handle, uint32_t advice, uint64_t offset,
 		.address = (uintptr_t)address,
 	};
 
-	return wrap_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_ADVISE, &arg);
+	return zcgem_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_ADVISE, &arg);
 }
 
 /**
@@ -352,4 +428,39 @@ void zcgem_check_same(void *one, void *other, uint64_t size)
 	round += 1ull << 40;
 	zcgem_mark_all(other, size, round);
 	zcgem_check_marks(one, size, round);
+}
+
+/**
+ * zcgem_check_order:
+ * @object: a view of an object
+ * @file: a view of the memory that it is of
+ * @order: where in @file each page of the object is
+ * @pages: how many it has
+ *
+ * As zcgem_check_same(), for pages in another order.
+ */
+void zcgem_check_order(void *object, void *file, const uint32_t *order, uint32_t pages)
+{
+	uint32_t i;
+
+	for (i = 0; i < pages; i++) {
+		zcgem_mark(file, order[i], 0x1000000 + i);
+		zcgem_check_mark(object, i, 0x1000000 + i);
+		zcgem_mark(object, i, 0x2000000 + i);
+		zcgem_check_mark(file, order[i], 0x2000000 + i);
+	}
+}
+
+/**
+ * zcgem_check_zero:
+ * @map: memory
+ * @size: bytes
+ */
+void zcgem_check_zero(const void *map, uint64_t size)
+{
+	const volatile uint64_t *words = map;
+	uint64_t i;
+
+	for (i = 0; i < size / sizeof(*words); i++)
+		igt_assert_eq_u64(words[i], 0);
 }
