@@ -16,6 +16,7 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
+#include <drm/drm_print.h>
 
 #include "zcgem_ioctl.h"
 #include "zcgem_mmap.h"
@@ -51,7 +52,9 @@ static int zcgem_fill_tables(struct zcgem_object *obj, unsigned long addr, u64 o
 		u64 step;
 
 		if (!vma) {
-			ret = -EINVAL;
+			ret = zcgem_refuse(obj->bo.base.dev, -EINVAL,
+					   "%#lx is no mapping of the object's byte %#llx", addr,
+					   offset);
 			break;
 		}
 		/* A fault fills to the end of its page table, but no other VMA. */
@@ -85,7 +88,7 @@ static int zcgem_revalidate(struct zcgem_object *obj, pgoff_t first, pgoff_t npa
 	if (ret)
 		return ret;
 	if (obj->pages && obj->pins && !zcgem_object_is_current(obj, first, npages))
-		ret = -EBUSY;
+		ret = zcgem_refuse(obj->bo.base.dev, -EBUSY, "stale pages of a pinned object");
 	else
 		ret = zcgem_object_acquire_current(obj, first, npages);
 	zcgem_object_unlock(obj);
@@ -142,21 +145,26 @@ int zcgem_ioctl_gem_advise(struct drm_device *drm, void *data, struct drm_file *
 	int ret;
 
 	if (args->advice > DRM_ZCGEM_ADVICE_REVALIDATE)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "unknown advice %u", args->advice);
 	if (!args->size || !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->size) ||
 	    !PAGE_ALIGNED(args->address) ||
 	    check_add_overflow(args->offset, args->size, &end))
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "bad range: offset %#llx size %#llx address %#llx",
+				    args->offset, args->size, args->address);
 	if (args->address && (args->advice != DRM_ZCGEM_ADVICE_POPULATE ||
 			      check_add_overflow(args->address, args->size, &address_end) ||
 			      address_end - 1 > ULONG_MAX))
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "no address %#llx for advice %u",
+				    args->address, args->advice);
 
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
-		return -ENOENT;
+		return zcgem_refuse(drm, -ENOENT, "no handle %u", args->handle);
 
-	ret = end > gem->size ? -EINVAL : zcgem_advise(to_zcgem_object(gem), args);
+	if (end > gem->size)
+		ret = zcgem_refuse(drm, -EINVAL, "%#llx is after the end of the object", end);
+	else
+		ret = zcgem_advise(to_zcgem_object(gem), args);
 	drm_gem_object_put(gem);
 	return ret;
 }

@@ -154,7 +154,7 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 	int ret;
 
 	if (args->flags & ~DRM_ZCGEM_WRAP_READONLY)
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EINVAL, "flags %#x", args->flags));
 	ret = zcgem_array_check(&zdev->drm, &args->ranges);
 	if (ret)
 		return ERR_PTR(ret);
@@ -169,7 +169,8 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 
 		ret = zcgem_array_get(&args->ranges, i, &range, sizeof(range));
 		if (!ret && range.pad)
-			ret = -EINVAL;
+			ret = zcgem_refuse(&zdev->drm, -EINVAL, "pad of range %u is %#x", i,
+					   range.pad);
 		if (!ret)
 			ret = zcgem_memfd_add_range(memfd, range.fd, range.offset,
 						    range.size);

@@ -80,9 +80,10 @@ struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 
 	int ret;
 
 	if (flags & ~DRM_ZCGEM_CREATE_WC || !size)
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EINVAL, "size %#llx flags %#x", size,
+					    flags));
 	if (size > ZCGEM_MAX_SIZE)
-		return ERR_PTR(-EFBIG);
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EFBIG, "%llu bytes are too many", size));
 
 	obj = zcgem_object_alloc(zdev, &zcgem_pool_ops, NULL);
 	if (!obj)

@@ -208,19 +208,21 @@ static const struct zcgem_backing_ops zcgem_userptr_ops = {
 	.free = zcgem_userptr_backing_free,
 };
 
-static int zcgem_userptr_add_range(struct zcgem_userptr *userptr,
+static int zcgem_userptr_add_range(struct drm_device *drm, struct zcgem_userptr *userptr,
 				   const struct drm_zcgem_userptr_range *range)
 {
 	u64 end;
 
 	if (!range->size || !PAGE_ALIGNED(range->address) || !PAGE_ALIGNED(range->size) ||
 	    check_add_overflow(range->address, range->size, &end))
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "bad range: address %#llx size %#llx",
+				    range->address, range->size);
 	if (range->size > ZCGEM_MAX_SIZE - userptr->size)
-		return -EFBIG;
+		return zcgem_refuse(drm, -EFBIG, "the ranges together are more than %llu bytes",
+				    ZCGEM_MAX_SIZE);
 	/* On 32 bits an address may be one that no pointer can hold. */
 	if (end - 1 > ULONG_MAX)
-		return -EFAULT;
+		return zcgem_refuse(drm, -EFAULT, "no address %#llx", end - 1);
 
 	userptr->ranges[userptr->nr_ranges++] = *range;
 	userptr->size += range->size;
@@ -275,7 +277,7 @@ struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 	int ret;
 
 	if (args->flags & ~DRM_ZCGEM_WRAP_READONLY)
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EINVAL, "flags %#x", args->flags));
 	ret = zcgem_array_check(&zdev->drm, &args->ranges);
 	if (ret)
 		return ERR_PTR(ret);
@@ -295,7 +297,7 @@ struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 
 		ret = zcgem_array_get(&args->ranges, i, &range, sizeof(range));
 		if (!ret)
-			ret = zcgem_userptr_add_range(userptr, &range);
+			ret = zcgem_userptr_add_range(&zdev->drm, userptr, &range);
 		if (ret) {
 			zcgem_userptr_free(userptr);
 			return ERR_PTR(ret);

@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 #include <drm/drm_device.h>
+#include <drm/drm_print.h>
 #include <drm/ttm/ttm_device.h>
 
 #include "zcgem_job.h"
@@ -94,5 +95,18 @@ struct zcgem_device {
 };
 
 #define to_zcgem(d) container_of(d, struct zcgem_device, drm)
+
+/**
+ * zcgem_refuse() - Refuse a call and say why.
+ * @drm: the device
+ * @error: negative errno, the value of the expression
+ *
+ * The reason goes to the kernel log at most ten times in five seconds for each place, and
+ * only when DRM debugging is on.
+ */
+#define zcgem_refuse(drm, error, fmt, ...) ({				\
+	drm_dbg_ratelimited(drm, fmt "\n", ##__VA_ARGS__);		\
+	(error);							\
+})
 
 #endif /* _ZCGEM_DEVICE_H_ */

@@ -36,14 +36,12 @@ int zcgem_array_check(struct drm_device *drm, const struct drm_zcgem_array *arra
 {
 	if (!array->count || array->stride < ZCGEM_MIN_STRIDE ||
 	    array->stride > ZCGEM_MAX_STRIDE || array->stride % 8) {
-		drm_dbg_ratelimited(drm, "bad array: count %u stride %u\n", array->count,
+		return zcgem_refuse(drm, -EINVAL, "bad array: count %u stride %u", array->count,
 				    array->stride);
-		return -EINVAL;
 	}
 	if (array->count > ZCGEM_MAX_RANGES) {
-		drm_dbg_ratelimited(drm, "%u ranges are more than %u\n", array->count,
+		return zcgem_refuse(drm, -E2BIG, "%u ranges are more than %u", array->count,
 				    ZCGEM_MAX_RANGES);
-		return -E2BIG;
 	}
 	return 0;
 }
@@ -91,7 +89,7 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	struct drm_zcgem_get_param *args = data;
 
 	if (args->pad)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "pad is %#x", args->pad);
 
 	switch (args->param) {
 	case DRM_ZCGEM_PARAM_UAPI_VERSION:
@@ -137,8 +135,7 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 		args->value = ZCGEM_IN_FENCE_SECONDS * NSEC_PER_SEC;
 		return 0;
 	default:
-		drm_dbg_ratelimited(drm, "unknown parameter %u\n", args->param);
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "unknown parameter %u", args->param);
 	}
 }
 
@@ -229,7 +226,7 @@ int zcgem_ioctl_gem_mmap_offset(struct drm_device *drm, void *data, struct drm_f
 	struct drm_zcgem_gem_mmap_offset *args = data;
 
 	if (args->pad)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "pad is %#x", args->pad);
 	return zcgem_dumb_map_offset(file, drm, args->handle, &args->offset);
 }
 
@@ -264,10 +261,10 @@ int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *fi
 	int ret;
 
 	if (args->pad)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "pad is %#x", args->pad);
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
-		return -ENOENT;
+		return zcgem_refuse(drm, -ENOENT, "no handle %u", args->handle);
 	obj = to_zcgem_object(gem);
 
 	ret = zcgem_object_lock(obj);
@@ -312,11 +309,12 @@ int zcgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 	u64 pitch, size;
 
 	if (check_mul_overflow((u64)args->width, (u64)DIV_ROUND_UP(args->bpp, 8), &pitch))
-		return -EINVAL;
-	/* What GPUs that import it want of a linear picture. */
-	pitch = ALIGN(pitch, 64);
+		pitch = U64_MAX;
+	else	/* What GPUs that import it want of a linear picture. */
+		pitch = ALIGN(pitch, 64);
 	if (pitch > U32_MAX || check_mul_overflow(pitch, (u64)args->height, &size))
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "%ux%u pixels of %u bits are too many",
+				    args->width, args->height, args->bpp);
 
 	obj = zcgem_pool_create(to_zcgem(drm), size, 0);
 	if (IS_ERR(obj))
@@ -347,13 +345,13 @@ int zcgem_dumb_map_offset(struct drm_file *file, struct drm_device *drm, u32 han
 
 	gem = drm_gem_object_lookup(file, handle);
 	if (!gem)
-		return -ENOENT;
+		return zcgem_refuse(drm, -ENOENT, "no handle %u", handle);
 
 	/* TTM has given every object its offset at creation. */
 	if (to_zcgem_object(gem)->ops->flags & ZCGEM_BACKING_MAPPABLE)
 		*offset = drm_vma_node_offset_addr(&gem->vma_node);
 	else
-		ret = -EPERM;
+		ret = zcgem_refuse(drm, -EPERM, "the object has no CPU mapping");
 
 	drm_gem_object_put(gem);
 	return ret;

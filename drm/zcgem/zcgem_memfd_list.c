@@ -90,22 +90,17 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 	inode_lock_shared(inode);
 	seals = zcgem_memfd_seals(file);
 	if (seals < 0) {
-		drm_dbg_ratelimited(drm, "not a memfd\n");
-		ret = seals;
+		ret = zcgem_refuse(drm, seals, "not a memfd");
 	} else if (!(seals & F_SEAL_SHRINK)) {
-		drm_dbg_ratelimited(drm, "memfd lacks F_SEAL_SHRINK\n");
-		ret = -EINVAL;
+		ret = zcgem_refuse(drm, -EINVAL, "memfd lacks F_SEAL_SHRINK");
 	} else if (!(file->f_mode & FMODE_READ)) {
-		drm_dbg_ratelimited(drm, "memfd is not open for reading\n");
-		ret = -EACCES;
+		ret = zcgem_refuse(drm, -EACCES, "memfd is not open for reading");
 	} else if (memfd->readonly) {
 		ret = 0;
 	} else if (!(file->f_mode & FMODE_WRITE)) {
-		drm_dbg_ratelimited(drm, "memfd is not open for writing\n");
-		ret = -EACCES;
+		ret = zcgem_refuse(drm, -EACCES, "memfd is not open for writing");
 	} else if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
-		drm_dbg_ratelimited(drm, "memfd is sealed against writing\n");
-		ret = -EPERM;
+		ret = zcgem_refuse(drm, -EPERM, "memfd is sealed against writing");
 	} else {
 		ret = mapping_map_writable(file->f_mapping);
 	}
@@ -131,23 +126,17 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 	int ret;
 
 	if (!size || !PAGE_ALIGNED(offset) || !PAGE_ALIGNED(size) ||
-	    check_add_overflow(offset, size, &end)) {
-		drm_dbg_ratelimited(drm, "bad range: offset %#llx size %#llx\n",
-				    offset, size);
-		return -EINVAL;
-	}
+	    check_add_overflow(offset, size, &end))
+		return zcgem_refuse(drm, -EINVAL, "bad range: offset %#llx size %#llx", offset,
+				    size);
 	/* Before the sum of the sizes can wrap around. */
-	if (size > ZCGEM_MAX_SIZE - ((u64)memfd->npages << PAGE_SHIFT)) {
-		drm_dbg_ratelimited(drm, "the ranges together are more than %llu bytes\n",
+	if (size > ZCGEM_MAX_SIZE - ((u64)memfd->npages << PAGE_SHIFT))
+		return zcgem_refuse(drm, -EFBIG, "the ranges together are more than %llu bytes",
 				    ZCGEM_MAX_SIZE);
-		return -EFBIG;
-	}
 
 	file = fget(fd);
-	if (!file) {
-		drm_dbg_ratelimited(drm, "%d is no file descriptor\n", fd);
-		return -EBADF;
-	}
+	if (!file)
+		return zcgem_refuse(drm, -EBADF, "%d is no file descriptor", fd);
 
 	last = memfd->nr_files ? memfd->files[memfd->nr_files - 1] : NULL;
 	if (file == last) {
@@ -161,11 +150,9 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 		memfd->files[memfd->nr_files++] = file;
 	}
 
-	if (end > i_size_read(file_inode(file))) {
-		drm_dbg_ratelimited(drm, "range ends at %#llx, after the end of the memfd\n",
+	if (end > i_size_read(file_inode(file)))
+		return zcgem_refuse(drm, -EINVAL, "range ends at %#llx, after the end of the memfd",
 				    end);
-		return -EINVAL;
-	}
 
 	/* A range that continues the last one is more of the same. */
 	range = memfd->nr_ranges ? &memfd->ranges[memfd->nr_ranges - 1] : NULL;
@@ -192,10 +179,8 @@ int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size)
 {
 	pgoff_t npages = size >> PAGE_SHIFT;
 
-	if (!PAGE_ALIGNED(address) || address > ULONG_MAX) {
-		drm_dbg_ratelimited(&memfd->zdev->drm, "bad watch address %#llx\n", address);
-		return -EINVAL;
-	}
+	if (!PAGE_ALIGNED(address) || address > ULONG_MAX)
+		return zcgem_refuse(&memfd->zdev->drm, -EINVAL, "bad watch address %#llx", address);
 	if (!memfd->watch) {
 		memfd->watch = zcgem_watch_alloc(memfd->zdev);
 		if (!memfd->watch)

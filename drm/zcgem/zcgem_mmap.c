@@ -379,14 +379,17 @@ const struct vm_operations_struct zcgem_vm_ops = {
 int zcgem_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct zcgem_object *obj = to_zcgem_object(gem);
+	struct drm_device *drm = gem->dev;
 
 	/* Not is_cow_mapping(), which believes that VM_MAYWRITE was not taken away yet. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "private mappings are not possible");
 	if (!(obj->ops->flags & ZCGEM_BACKING_MAPPABLE))
-		return -EPERM;
-	if (READ_ONCE(obj->revoked) || (obj->readonly && vma->vm_flags & VM_WRITE))
-		return -EACCES;
+		return zcgem_refuse(drm, -EPERM, "the object has no CPU mapping");
+	if (READ_ONCE(obj->revoked))
+		return zcgem_refuse(drm, -EACCES, "the object was revoked");
+	if (obj->readonly && vma->vm_flags & VM_WRITE)
+		return zcgem_refuse(drm, -EACCES, "the object is read-only");
 	if (obj->readonly)
 		vm_flags_clear(vma, VM_MAYWRITE);
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)

@@ -357,7 +357,7 @@ struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 	};
 
 	if (READ_ONCE(obj->revoked))
-		return ERR_PTR(-EACCES);
+		return ERR_PTR(zcgem_refuse(gem->dev, -EACCES, "the object was revoked"));
 	if (obj->readonly)
 		info.flags = (flags & ~O_ACCMODE) | O_RDONLY;
 	return drm_gem_dmabuf_export(gem->dev, &info);

@@ -216,6 +216,8 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
  */
 int zcgem_object_evict(struct zcgem_object *obj)
 {
+	struct drm_device *drm = obj->bo.base.dev;
+
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN) {
@@ -223,14 +225,15 @@ int zcgem_object_evict(struct zcgem_object *obj)
 		return 0;
 	}
 	if (!(obj->ops->flags & ZCGEM_BACKING_EVICTABLE))
-		return -EOPNOTSUPP;
+		return zcgem_refuse(drm, -EOPNOTSUPP, "%s pages cannot be had again",
+				    obj->ops->name);
 	if (obj->revoked)
-		return -EACCES;
+		return zcgem_refuse(drm, -EACCES, "the object was revoked");
 	if (obj->pins)
-		return -EBUSY;
+		return zcgem_refuse(drm, -EBUSY, "the object is pinned");
 	/* An importer maps under dma_resv, where these cannot be had again. */
 	if (obj->prepare_only && atomic_read(&obj->attachments))
-		return -EBUSY;
+		return zcgem_refuse(drm, -EBUSY, "a device is attached to huge pages");
 
 	trace_zcgem_evict(obj);
 	return zcgem_object_drop_pages(obj);

@@ -39,19 +39,18 @@ int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *
 	int ret;
 
 	if (args->pad)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "pad is %#x", args->pad);
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
-		return -ENOENT;
+		return zcgem_refuse(drm, -ENOENT, "no handle %u", args->handle);
 	obj = to_zcgem_object(gem);
 
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN) {
-		ret = -EOPNOTSUPP;
+		ret = zcgem_refuse(drm, -EOPNOTSUPP, "foreign memory cannot be revoked");
 		goto put;
 	}
 	if (obj->client != file->client_id) {
-		drm_dbg_ratelimited(drm, "only the creator of an object may revoke it\n");
-		ret = -EPERM;
+		ret = zcgem_refuse(drm, -EPERM, "only the creator of an object may revoke it");
 		goto put;
 	}
 

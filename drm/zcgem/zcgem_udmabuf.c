@@ -141,7 +141,7 @@ static int zcgem_udmabuf_create_list(struct zcgem_device *zdev, u64 client,
 	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
 	if (!head.count || head.count > ZCGEM_MAX_RANGES)
-		return -EINVAL;
+		return zcgem_refuse(&zdev->drm, -EINVAL, "a list of %u items", head.count);
 
 	ret = zcgem_udmabuf_any_readonly(items, head.count);
 	if (ret < 0)

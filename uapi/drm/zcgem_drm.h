@@ -29,8 +29,8 @@ extern "C" {
  * - Each new feature raises %DRM_ZCGEM_PARAM_UAPI_VERSION and can be asked for
  *   by a parameter of its own.
  * - A failed call leaves no handle, no descriptor, no pin and no charge behind,
- *   and the reason is written to the kernel log when DRM debugging is on
- *   (drm.debug=0x2).
+ *   and what was wrong with it is written to the kernel log when DRM debugging
+ *   is on (drm.debug=0x2), at most ten times in five seconds for each reason.
  *
  * All ioctls work on the render node. Errors common to all of them: EFAULT for
  * a bad pointer, EINVAL for an unknown flag or a non-zero pad, ENOENT for a
