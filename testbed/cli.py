@@ -50,7 +50,7 @@ def command_run(args):
     vm = machine.Machine(k, options, leaks.searched(job) if args.kmemleak else job, modules,
                          share=args.share)
     vm.start()
-    outcome = vm.finish(args.timeout or 300 * k.slower, echo=sys.stdout.buffer)
+    outcome = vm.finish(args.timeout or 300 * machine.patience(k), echo=sys.stdout.buffer)
     machine.report(outcome)
     if outcome.good or not (outcome.trouble or outcome.reports):
         vm.forget()

@@ -83,11 +83,12 @@ class Show:
     def run(self):
         self.picture.unlink(missing_ok=True)
         self.vm.start()
-        deadline = time.monotonic() + TIMEOUT
+        limit = TIMEOUT * machine.patience(self.kernel)
+        deadline = time.monotonic() + limit
         for word in ("ready", "repainted"):
             if not self.failure:
                 self._shot(word, deadline)
-        self.outcome = self.vm.finish(TIMEOUT + machine.BOOT_LIMIT)
+        self.outcome = self.vm.finish(limit + machine.BOOT_LIMIT)
         self.text = self.outcome.output.decode(errors="replace")
 
     def lines(self):

@@ -40,6 +40,13 @@ def _die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def patience(kernel):
+    """How much longer than on an idle host things may take: by a kernel's checks, and by whatever
+    else waits for the host's processors."""
+    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return kernel.slower * max(1, min(6, round(waiting / 2)))
+
+
 def _slot():
     """An open file that stands for one of the guests that may run at once, from all checkouts of
     this machine: with more of them than processors everything that has a time limit fails. They
@@ -218,7 +225,7 @@ class Machine:
         self.slot = None if self.interactive else _slot()
         for attempt in (1, 2):
             self._start()
-            if self._came_up(BOOT_LIMIT * self.kernel.slower) or attempt == 2:
+            if self._came_up(BOOT_LIMIT * patience(self.kernel)) or attempt == 2:
                 self.began = time.monotonic()
                 return
             print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",

@@ -123,7 +123,7 @@ class Guest:
 
     def _boot(self, members):
         name = self.kernel.name
-        slower = self.kernel.slower
+        slower = machine.patience(self.kernel)
         sw_sync = not self.kernel.sw_sync and any(m.kind == "igt-system" for m in members)
         script = "modprobe igt_sw_sync\n" if sw_sync else ""
         script += "cd /work\n" + "".join(_group_script(member, slower) for member in members)
