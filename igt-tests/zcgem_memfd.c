@@ -40,37 +40,37 @@
  * Description: Pages that the memfd does not have yet read as zero.
  *
  * SUBTEST: fallocated
- * Description: Pages reserved but never written are zero and keep what is written.
+ * Description: Pages reserved but never written are zero and keep what is written (class 15).
  *
  * SUBTEST: written-data-stays
- * Description: What was written through the object is in the memfd after it is gone.
+ * Description: What was written through the object is in the memfd after it is gone (class 10).
  *
  * SUBTEST: marked-dirty
- * Description: Pages written through the object only are dirty in the memfd.
+ * Description: Pages written through the object only are dirty in the memfd (class 10).
  *
  * SUBTEST: memfd-closed-first
  * Description: The object needs no descriptor of its memfd.
  *
  * SUBTEST: grown-later
- * Description: A memfd that grows does not change the object.
+ * Description: A memfd that grows does not change the object (class 12).
  *
  * SUBTEST: punched
- * Description: After a hole was punched the object shows the memfd's new pages.
+ * Description: After a hole was punched the object shows the memfd's new pages (class 12).
  *
  * SUBTEST: most-ranges
- * Description: The largest list of ranges is one object, page for page.
+ * Description: The largest list of ranges is one object, page for page (class 14).
  *
  * SUBTEST: readonly
- * Description: A read-only object cannot be written by any way.
+ * Description: A read-only object cannot be written by any way (class 5).
  *
  * SUBTEST: readonly-coherent
  * Description: A read-only object shows what is written to the memfd.
  *
  * SUBTEST: sealed-later
- * Description: A memfd that is sealed is not written through an older object.
+ * Description: A memfd that is sealed is not written through an older object (class 5).
  *
  * SUBTEST: memlock-limit
- * Description: A user pins as much as RLIMIT_MEMLOCK allows and gets it back.
+ * Description: A user pins as much as RLIMIT_MEMLOCK allows and gets it back (class 11).
  */
 
 IGT_TEST_DESCRIPTION("Check objects of memfd ranges");
@@ -684,15 +684,15 @@ int igt_main()
 	igt_subtest("holes")
 		zcgem_run_counted(fd, test_holes);
 
-	igt_describe("Pages reserved but never written are zero and keep what is written");
+	igt_describe("Pages reserved but never written are zero and keep what is written (class 15)");
 	igt_subtest("fallocated")
 		zcgem_run_counted(fd, test_fallocated);
 
-	igt_describe("What was written through the object is in the memfd after it is gone");
+	igt_describe("What was written through the object is in the memfd after it is gone (class 10)");
 	igt_subtest("written-data-stays")
 		zcgem_run_counted(fd, test_written_data_stays);
 
-	igt_describe("Pages written through the object only are dirty in the memfd");
+	igt_describe("Pages written through the object only are dirty in the memfd (class 10)");
 	igt_subtest("marked-dirty")
 		zcgem_run_counted(fd, test_marked_dirty);
 
@@ -700,19 +700,19 @@ int igt_main()
 	igt_subtest("memfd-closed-first")
 		zcgem_run_counted(fd, test_memfd_closed_first);
 
-	igt_describe("A memfd that grows does not change the object");
+	igt_describe("A memfd that grows does not change the object (class 12)");
 	igt_subtest("grown-later")
 		zcgem_run_counted(fd, test_grown_later);
 
-	igt_describe("After a hole was punched the object shows the memfd's new pages");
+	igt_describe("After a hole was punched the object shows the memfd's new pages (class 12)");
 	igt_subtest("punched")
 		zcgem_run_counted(fd, test_punched);
 
-	igt_describe("The largest list of ranges is one object, page for page");
+	igt_describe("The largest list of ranges is one object, page for page (class 14)");
 	igt_subtest("most-ranges")
 		zcgem_run_counted(fd, test_most_ranges);
 
-	igt_describe("A read-only object cannot be written by any way");
+	igt_describe("A read-only object cannot be written by any way (class 5)");
 	igt_subtest("readonly")
 		zcgem_run_counted(fd, test_readonly);
 
@@ -720,11 +720,11 @@ int igt_main()
 	igt_subtest("readonly-coherent")
 		zcgem_run_counted(fd, test_readonly_coherent);
 
-	igt_describe("A memfd that is sealed is not written through an older object");
+	igt_describe("A memfd that is sealed is not written through an older object (class 5)");
 	igt_subtest("sealed-later")
 		zcgem_run_counted(fd, test_sealed_later);
 
-	igt_describe("A user pins as much as RLIMIT_MEMLOCK allows and gets it back");
+	igt_describe("A user pins as much as RLIMIT_MEMLOCK allows and gets it back (class 11)");
 	igt_subtest("memlock-limit")
 		zcgem_run_counted(fd, test_memlock_limit);
 

@@ -24,16 +24,16 @@
  * Description: Check objects of memfds on huge pages.
  *
  * SUBTEST: hugetlb
- * Description: Memfds on 2 MiB pages, whole and in part.
+ * Description: Memfds on 2 MiB pages, whole and in part (class 6).
  *
  * SUBTEST: hugetlb-hole
- * Description: Huge pages that the memfd does not have yet are made, and given back.
+ * Description: Huge pages that the memfd does not have yet are made, and given back (class 6).
  *
  * SUBTEST: hugetlb-freed
- * Description: No use of a memfd, good or refused, keeps its pages.
+ * Description: No use of a memfd, good or refused, keeps its pages (class 6).
  *
  * SUBTEST: shmem-thp
- * Description: Transparent huge pages are seen as such, from any page in them.
+ * Description: Transparent huge pages are seen as such, from any page in them (class 6).
  */
 
 IGT_TEST_DESCRIPTION("Check objects of memfds on huge pages");
@@ -271,19 +271,19 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Memfds on 2 MiB pages, whole and in part");
+	igt_describe("Memfds on 2 MiB pages, whole and in part (class 6)");
 	igt_subtest("hugetlb")
 		zcgem_run_counted(fd, test_hugetlb);
 
-	igt_describe("Huge pages that the memfd does not have yet are made, and given back");
+	igt_describe("Huge pages that the memfd does not have yet are made, and given back (class 6)");
 	igt_subtest("hugetlb-hole")
 		zcgem_run_counted(fd, test_hugetlb_hole);
 
-	igt_describe("No use of a memfd, good or refused, keeps its pages");
+	igt_describe("No use of a memfd, good or refused, keeps its pages (class 6)");
 	igt_subtest("hugetlb-freed")
 		zcgem_run_counted(fd, test_hugetlb_freed);
 
-	igt_describe("Transparent huge pages are seen as such, from any page in them");
+	igt_describe("Transparent huge pages are seen as such, from any page in them (class 6)");
 	igt_subtest("shmem-thp")
 		zcgem_run_counted(fd, test_shmem_thp);
 

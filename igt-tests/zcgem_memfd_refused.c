@@ -30,43 +30,43 @@
  * Description: Check that unfit memfd ranges are refused.
  *
  * SUBTEST: too-many-ranges
- * Description: One range more is refused.
+ * Description: One range more is refused (class 2).
  *
  * SUBTEST: bad-alignment
  * Description: Offsets and sizes that are not whole pages are refused.
  *
  * SUBTEST: bad-range
- * Description: Empty ranges, ranges that wrap around and ranges past the end are refused.
+ * Description: Empty ranges, ranges that wrap around and ranges past the end are refused (class 2).
  *
  * SUBTEST: bad-total
- * Description: A sum of sizes that is too large is refused.
+ * Description: A sum of sizes that is too large is refused (class 2).
  *
  * SUBTEST: bad-file
- * Description: Only memfds are taken.
+ * Description: Only memfds are taken (class 5).
  *
  * SUBTEST: bad-descriptor
- * Description: Descriptors that are not open are refused.
+ * Description: Descriptors that are not open are refused (class 5).
  *
  * SUBTEST: bad-seals
- * Description: A memfd that may shrink, or that may not be written, is refused.
+ * Description: A memfd that may shrink, or that may not be written, is refused (class 5).
  *
  * SUBTEST: bad-access
- * Description: A descriptor gives no more access than it has.
+ * Description: A descriptor gives no more access than it has (class 5).
  *
  * SUBTEST: bad-flags
- * Description: Unknown flags and padding that is not zero are refused.
+ * Description: Unknown flags and padding that is not zero are refused (class 15).
  *
  * SUBTEST: bad-pointer
- * Description: A list that cannot be read gives EFAULT.
+ * Description: A list that cannot be read gives EFAULT (class 3).
  *
  * SUBTEST: bad-stride
  * Description: Strides and counts that make no sense are refused.
  *
  * SUBTEST: longer-elements
- * Description: Elements longer than the driver knows are taken if their tail is zero.
+ * Description: Elements longer than the driver knows are taken if their tail is zero (class 15).
  *
  * SUBTEST: bad-last-range
- * Description: A list that is good but for its last range leaves nothing behind.
+ * Description: A list that is good but for its last range leaves nothing behind (class 3).
  */
 
 IGT_TEST_DESCRIPTION("Check that unfit memfd ranges are refused");
@@ -507,7 +507,7 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("One range more is refused");
+	igt_describe("One range more is refused (class 2)");
 	igt_subtest("too-many-ranges")
 		zcgem_run_refused(fd, test_too_many_ranges);
 
@@ -515,35 +515,35 @@ int igt_main()
 	igt_subtest("bad-alignment")
 		zcgem_run_refused(fd, test_bad_alignment);
 
-	igt_describe("Empty ranges, ranges that wrap around and ranges past the end are refused");
+	igt_describe("Empty ranges, ranges that wrap around and ranges past the end are refused (class 2)");
 	igt_subtest("bad-range")
 		zcgem_run_refused(fd, test_bad_range);
 
-	igt_describe("A sum of sizes that is too large is refused");
+	igt_describe("A sum of sizes that is too large is refused (class 2)");
 	igt_subtest("bad-total")
 		zcgem_run_refused(fd, test_bad_total);
 
-	igt_describe("Only memfds are taken");
+	igt_describe("Only memfds are taken (class 5)");
 	igt_subtest("bad-file")
 		zcgem_run_refused(fd, test_bad_file);
 
-	igt_describe("Descriptors that are not open are refused");
+	igt_describe("Descriptors that are not open are refused (class 5)");
 	igt_subtest("bad-descriptor")
 		zcgem_run_refused(fd, test_bad_descriptor);
 
-	igt_describe("A memfd that may shrink, or that may not be written, is refused");
+	igt_describe("A memfd that may shrink, or that may not be written, is refused (class 5)");
 	igt_subtest("bad-seals")
 		zcgem_run_refused(fd, test_bad_seals);
 
-	igt_describe("A descriptor gives no more access than it has");
+	igt_describe("A descriptor gives no more access than it has (class 5)");
 	igt_subtest("bad-access")
 		zcgem_run_refused(fd, test_bad_access);
 
-	igt_describe("Unknown flags and padding that is not zero are refused");
+	igt_describe("Unknown flags and padding that is not zero are refused (class 15)");
 	igt_subtest("bad-flags")
 		zcgem_run_refused(fd, test_bad_flags);
 
-	igt_describe("A list that cannot be read gives EFAULT");
+	igt_describe("A list that cannot be read gives EFAULT (class 3)");
 	igt_subtest("bad-pointer")
 		zcgem_run_refused(fd, test_bad_pointer);
 
@@ -551,11 +551,11 @@ int igt_main()
 	igt_subtest("bad-stride")
 		zcgem_run_refused(fd, test_bad_stride);
 
-	igt_describe("Elements longer than the driver knows are taken if their tail is zero");
+	igt_describe("Elements longer than the driver knows are taken if their tail is zero (class 15)");
 	igt_subtest("longer-elements")
 		zcgem_run_refused(fd, test_longer_elements);
 
-	igt_describe("A list that is good but for its last range leaves nothing behind");
+	igt_describe("A list that is good but for its last range leaves nothing behind (class 3)");
 	igt_subtest("bad-last-range")
 		zcgem_run_refused(fd, test_bad_last_range);
 

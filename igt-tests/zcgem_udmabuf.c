@@ -41,16 +41,16 @@
  * Description: Ranges that overlap share their memory, as do dma-bufs.
  *
  * SUBTEST: many-items
- * Description: 1025 scattered pages, one item more than udmabuf takes.
+ * Description: 1025 scattered pages, one item more than udmabuf takes (class 14).
  *
  * SUBTEST: most-items
- * Description: The largest list is one dma-buf, page for page.
+ * Description: The largest list is one dma-buf, page for page (class 14).
  *
  * SUBTEST: large
- * Description: More than the 64 MiB that udmabuf takes.
+ * Description: More than the 64 MiB that udmabuf takes (class 2).
  *
  * SUBTEST: hugetlb
- * Description: Scattered 4 KiB pages of huge ones, and the whole.
+ * Description: Scattered 4 KiB pages of huge ones, and the whole (class 6).
  *
  * SUBTEST: node-readonly
  * Description: A node opened for reading gives a writable dma-buf.
@@ -59,7 +59,7 @@
  * Description: The card node answers as the render node does.
  *
  * SUBTEST: memfd-readonly
- * Description: A memfd opened for reading gives a dma-buf that can only be read.
+ * Description: A memfd opened for reading gives a dma-buf that can only be read (class 5).
  *
  * SUBTEST: cloexec
  * Description: The dma-buf is closed on exec if and only if asked for.
@@ -77,13 +77,13 @@
  * Description: The node's client gets no handle and can import the dma-buf.
  *
  * SUBTEST: caller32
- * Description: A 32-bit program's calls.
+ * Description: A 32-bit program's calls (class 15).
  *
  * SUBTEST: same-answers
  * Description: /dev/udmabuf itself answers alike.
  *
  * SUBTEST: memlock-limit
- * Description: A user gets as much as RLIMIT_MEMLOCK allows.
+ * Description: A user gets as much as RLIMIT_MEMLOCK allows (class 11).
  */
 
 IGT_TEST_DESCRIPTION("Check udmabuf's ioctls");
@@ -709,19 +709,19 @@ int igt_main()
 	igt_subtest("overlapping")
 		zcgem_run_counted(fd, test_overlapping);
 
-	igt_describe("1025 scattered pages, one item more than udmabuf takes");
+	igt_describe("1025 scattered pages, one item more than udmabuf takes (class 14)");
 	igt_subtest("many-items")
 		zcgem_run_counted(fd, test_many_items);
 
-	igt_describe("The largest list is one dma-buf, page for page");
+	igt_describe("The largest list is one dma-buf, page for page (class 14)");
 	igt_subtest("most-items")
 		zcgem_run_counted(fd, test_most_items);
 
-	igt_describe("More than the 64 MiB that udmabuf takes");
+	igt_describe("More than the 64 MiB that udmabuf takes (class 2)");
 	igt_subtest("large")
 		zcgem_run_counted(fd, test_large);
 
-	igt_describe("Scattered 4 KiB pages of huge ones, and the whole");
+	igt_describe("Scattered 4 KiB pages of huge ones, and the whole (class 6)");
 	igt_subtest("hugetlb")
 		zcgem_run_counted(fd, test_hugetlb);
 
@@ -733,7 +733,7 @@ int igt_main()
 	igt_subtest("card-node")
 		zcgem_run_counted(fd, test_card_node);
 
-	igt_describe("A memfd opened for reading gives a dma-buf that can only be read");
+	igt_describe("A memfd opened for reading gives a dma-buf that can only be read (class 5)");
 	igt_subtest("memfd-readonly")
 		zcgem_run_counted(fd, test_memfd_readonly);
 
@@ -757,7 +757,7 @@ int igt_main()
 	igt_subtest("no-handle")
 		zcgem_run_counted(fd, test_no_handle);
 
-	igt_describe("A 32-bit program's calls");
+	igt_describe("A 32-bit program's calls (class 15)");
 	igt_subtest("caller32")
 		zcgem_run_counted(fd, test_caller32);
 
@@ -765,7 +765,7 @@ int igt_main()
 	igt_subtest("same-answers")
 		zcgem_run_counted(fd, test_same_answers);
 
-	igt_describe("A user gets as much as RLIMIT_MEMLOCK allows");
+	igt_describe("A user gets as much as RLIMIT_MEMLOCK allows (class 11)");
 	igt_subtest("memlock-limit")
 		zcgem_run_counted(fd, test_memlock_limit);
 

@@ -28,31 +28,31 @@
  * Description: Offsets and sizes that are not whole pages are refused.
  *
  * SUBTEST: bad-range
- * Description: Empty ranges and ranges past the end are refused.
+ * Description: Empty ranges and ranges past the end are refused (class 2).
  *
  * SUBTEST: bad-count
- * Description: No item, or more than the largest list, is refused.
+ * Description: No item, or more than the largest list, is refused (class 2).
  *
  * SUBTEST: bad-descriptor
- * Description: What is no memfd is refused.
+ * Description: What is no memfd is refused (class 5).
  *
  * SUBTEST: bad-seals
- * Description: A memfd that may shrink, or that may not be written, is refused.
+ * Description: A memfd that may shrink, or that may not be written, is refused (class 5).
  *
  * SUBTEST: bad-access
- * Description: A memfd that cannot be read is refused.
+ * Description: A memfd that cannot be read is refused (class 5).
  *
  * SUBTEST: bad-pointer
- * Description: An argument that cannot be read gives EFAULT.
+ * Description: An argument that cannot be read gives EFAULT (class 3).
  *
  * SUBTEST: bad-last-item
- * Description: A list that is good but for its last item leaves nothing behind.
+ * Description: A list that is good but for its last item leaves nothing behind (class 3).
  *
  * SUBTEST: bad-ioctl
  * Description: Other ioctls of udmabuf's type are refused.
  *
  * SUBTEST: full-table
- * Description: No dma-buf is left when there is no descriptor for it.
+ * Description: No dma-buf is left when there is no descriptor for it (class 3).
  */
 
 IGT_TEST_DESCRIPTION("Check the errors of udmabuf's ioctls");
@@ -242,31 +242,31 @@ int igt_main()
 	igt_subtest("bad-alignment")
 		zcgem_run_refused(fd, test_bad_alignment);
 
-	igt_describe("Empty ranges and ranges past the end are refused");
+	igt_describe("Empty ranges and ranges past the end are refused (class 2)");
 	igt_subtest("bad-range")
 		zcgem_run_refused(fd, test_bad_range);
 
-	igt_describe("No item, or more than the largest list, is refused");
+	igt_describe("No item, or more than the largest list, is refused (class 2)");
 	igt_subtest("bad-count")
 		zcgem_run_refused(fd, test_bad_count);
 
-	igt_describe("What is no memfd is refused");
+	igt_describe("What is no memfd is refused (class 5)");
 	igt_subtest("bad-descriptor")
 		zcgem_run_refused(fd, test_bad_descriptor);
 
-	igt_describe("A memfd that may shrink, or that may not be written, is refused");
+	igt_describe("A memfd that may shrink, or that may not be written, is refused (class 5)");
 	igt_subtest("bad-seals")
 		zcgem_run_refused(fd, test_bad_seals);
 
-	igt_describe("A memfd that cannot be read is refused");
+	igt_describe("A memfd that cannot be read is refused (class 5)");
 	igt_subtest("bad-access")
 		zcgem_run_refused(fd, test_bad_access);
 
-	igt_describe("An argument that cannot be read gives EFAULT");
+	igt_describe("An argument that cannot be read gives EFAULT (class 3)");
 	igt_subtest("bad-pointer")
 		zcgem_run_refused(fd, test_bad_pointer);
 
-	igt_describe("A list that is good but for its last item leaves nothing behind");
+	igt_describe("A list that is good but for its last item leaves nothing behind (class 3)");
 	igt_subtest("bad-last-item")
 		zcgem_run_refused(fd, test_bad_last_item);
 
@@ -274,7 +274,7 @@ int igt_main()
 	igt_subtest("bad-ioctl")
 		zcgem_run_refused(fd, test_bad_ioctl);
 
-	igt_describe("No dma-buf is left when there is no descriptor for it");
+	igt_describe("No dma-buf is left when there is no descriptor for it (class 3)");
 	igt_subtest("full-table")
 		zcgem_run_refused(fd, test_full_table);
 
