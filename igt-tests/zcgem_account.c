@@ -9,9 +9,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "igt.h"
@@ -85,6 +89,9 @@
  *
  * SUBTEST: agree
  * Description: The driver's count, the process's status and what the limit leaves always agree (class 11, class 16).
+ *
+ * SUBTEST: metadata
+ * Description: The driver's own tables are charged to the memory cgroup of who makes an object (class 11).
  *
  * SUBTEST: cycles
  * Description: Nothing drifts in 100000 wraps by two processes at once (class 11, class 16).
@@ -547,6 +554,84 @@ static void test_agree(int fd)
 	zcgem_end_workers(&worker, 1);
 }
 
+static char cgroup_directory[64];
+
+static void remove_cgroup(int sig)
+{
+	char path[96];
+
+	(void)sig;
+	if (!*cgroup_directory)
+		return;
+	snprintf(path, sizeof(path), "%s/igt-zcgem", cgroup_directory);
+	rmdir(path);
+	umount(cgroup_directory);
+	rmdir(cgroup_directory);
+	*cgroup_directory = '\0';
+}
+
+static void make_cgroup(char *path, size_t size)
+{
+	char control[96];
+
+	snprintf(cgroup_directory, sizeof(cgroup_directory), "/tmp/igt-zcgem-XXXXXX");
+	igt_require_f(mkdtemp(cgroup_directory), "no directory in /tmp: %m\n");
+	igt_install_exit_handler(remove_cgroup);
+	igt_require_f(!mount("cgroup", cgroup_directory, "cgroup2", 0, NULL),
+		      "no cgroup2: %m\n");
+	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", cgroup_directory);
+	igt_require_f(__zcgem_write_setting(control, "+memory"), "no memory cgroups: %m\n");
+	snprintf(path, size, "%s/igt-zcgem", cgroup_directory);
+	igt_require_f(!mkdir(path, 0755), "%s: %m\n", path);
+}
+
+/* In the cgroup: what the kernel itself uses grows by the tables of a long list, and back. */
+static void wrap_in_cgroup(int fd, const char *path)
+{
+	const uint32_t count = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+	const uint64_t tables = count * 2 * 16ull;
+	int memfd = zcgem_memfd(PAGES(1024), F_SEAL_SHRINK);
+	char *file = zcgem_map_memfd(memfd, 0, PAGES(1024));
+	uint64_t before, with, after, step;
+	struct drm_zcgem_memfd_range *ranges;
+	char name[128];
+	uint32_t handle;
+
+	zcgem_mark_all(file, PAGES(1024), 1);
+	ranges = zcgem_scattered_pages(memfd, 1024, count);
+	snprintf(name, sizeof(name), "%s/cgroup.procs", path);
+	igt_assert(__zcgem_write_setting(name, "0"));
+	snprintf(name, sizeof(name), "%s/memory.stat", path);
+	before = zcgem_read_key(name, "kernel");
+	handle = zcgem_wrap(fd, ranges, count, 0);
+	with = zcgem_read_key(name, "kernel");
+	gem_close(fd, handle);
+	for (step = 0; step < 100; step++) {
+		after = zcgem_read_key(name, "kernel");
+		if (after + tables / 2 < with)
+			break;
+		usleep(50000);
+	}
+	igt_info("a list of %u ranges is charged %" PRIu64 " KiB, %" PRIu64 " are left\n", count,
+		 (with - before) / 1024, after > before ? (after - before) / 1024 : 0);
+	igt_assert_lte_u64(before + tables, with);
+	igt_assert_lt_u64(after + tables / 2, with);
+	free(ranges);
+	munmap(file, PAGES(1024));
+	zcgem_release_memfd(memfd);
+}
+
+static void test_metadata(int fd)
+{
+	char path[96];
+
+	make_cgroup(path, sizeof(path));
+	igt_fork(child, 1)
+		wrap_in_cgroup(fd, path);
+	igt_waitchildren();
+	remove_cgroup(0);
+}
+
 #define CYCLES	50000
 
 static void run_cycles(int node, unsigned int seed)
@@ -684,6 +769,10 @@ int igt_main()
 	igt_describe("The driver's count, the process's status and what the limit leaves always agree (class 11, class 16)");
 	igt_subtest("agree")
 		zcgem_run_counted(fd, test_agree);
+
+	igt_describe("The driver's own tables are charged to the memory cgroup of who makes an object (class 11)");
+	igt_subtest("metadata")
+		zcgem_run_counted(fd, test_metadata);
 
 	igt_describe("Nothing drifts in 100000 wraps by two processes at once (class 11, class 16)");
 	igt_subtest("cycles")

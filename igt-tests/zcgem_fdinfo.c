@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_debugfs.h"
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
@@ -54,6 +55,9 @@
  *
  * SUBTEST: read-race
  * Description: Reading while objects come and go is safe (class 16).
+ *
+ * SUBTEST: table
+ * Description: The table of objects in debugfs says of each what GEM_INFO says (class 16).
  *
  * SUBTEST: gputop
  * Description: IGT's gputop shows a zcgem client and its memory.
@@ -437,6 +441,101 @@ static void test_read_race(int fd)
 	close(memfd);
 }
 
+/* A row of the table of objects. */
+struct row {
+	char comm[17], backing[17], resident[8];
+	int pid, mappings, attachments;
+	unsigned int pins;
+	unsigned long long size, evictions, faults[3], extents[5];
+};
+
+/* This process's row of an object that no other has the size of. */
+static void find_row(int dir, uint64_t size, struct row *row)
+{
+	char text[16384], *line;
+	int len = igt_debugfs_simple_read(dir, "zcgem_objects", text, sizeof(text));
+
+	igt_assert_lt(0, len);
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		/* the name may have blanks in it */
+		memcpy(row->comm, line, 16);
+		row->comm[16] = '\0';
+		if (sscanf(line + 16, "%d %16s %llu %7s %u %d %d %llu %llu %llu %llu "
+			   "%llu %llu %llu %llu %llu", &row->pid, row->backing, &row->size,
+			   row->resident, &row->pins, &row->mappings, &row->attachments,
+			   &row->evictions, &row->faults[0], &row->faults[1], &row->faults[2],
+			   &row->extents[0], &row->extents[1], &row->extents[2],
+			   &row->extents[3], &row->extents[4]) == 16 &&
+		    row->pid == getpid() && row->size == size)
+			return;
+	}
+	igt_assert_f(false, "no row of an object of %" PRIu64 " bytes\n", size);
+}
+
+static void check_row(int fd, int dir, uint32_t handle, const char *backing)
+{
+	static const unsigned int ends[] = { 1, 4, 9, 18, DRM_ZCGEM_EXTENT_ORDERS };
+	struct drm_zcgem_gem_info info;
+	unsigned int class, order = 0;
+	struct row row;
+
+	zcgem_info(fd, handle, &info);
+	find_row(dir, info.size, &row);
+	igt_assert_f(!strncmp(row.comm, "zcgem_fdinfo", 12), "'%s'\n", row.comm);
+	igt_assert_f(!strcmp(row.backing, backing), "'%s'\n", row.backing);
+	igt_assert_f(!strcmp(row.resident, info.flags & DRM_ZCGEM_INFO_RESIDENT ? "yes" : "no"),
+		     "'%s'\n", row.resident);
+	igt_assert_eq(row.pins, info.pins);
+	igt_assert_eq(row.mappings, info.mappings);
+	igt_assert_eq(row.attachments, info.attachments);
+	igt_assert_eq_u64(row.evictions, info.evictions);
+	igt_assert_eq_u64(row.faults[0], info.faults_pte);
+	igt_assert_eq_u64(row.faults[1], info.faults_pmd);
+	igt_assert_eq_u64(row.faults[2], info.faults_pud);
+	for (class = 0; class < ARRAY_SIZE(ends); class++) {
+		uint64_t count = 0;
+
+		for (; order < ends[class]; order++)
+			count += info.extents_by_order[order];
+		igt_assert_eq_u64(row.extents[class], count);
+	}
+}
+
+static void test_table(int fd)
+{
+	int memfd = zcgem_memfd(PAGES(21), F_SEAL_SHRINK), dir = igt_debugfs_dir(fd);
+	int huge = zcgem_memfd_hugetlb(2 * ZCGEM_HUGE, F_SEAL_SHRINK);
+	uint32_t pool, file, hugetlb, address;
+	char *user, *map;
+
+	igt_assert_fd(dir);
+	user = zcgem_anonymous(PAGES(23));
+	pool = zcgem_create(fd, PAGES(19), 0);
+	file = zcgem_wrap_memfd(fd, memfd, 0, PAGES(21), 0);
+	hugetlb = zcgem_wrap_memfd(fd, huge, 0, 2 * ZCGEM_HUGE, 0);
+	address = zcgem_wrap_address(fd, user, PAGES(23), 0);
+	check_row(fd, dir, pool, "pool");
+	check_row(fd, dir, address, "userptr");
+
+	map = zcgem_mmap(fd, file, PAGES(21), RW);
+	zcgem_mark_all(map, PAGES(21), 1);
+	check_row(fd, dir, file, "memfd");
+	zcgem_evict(fd, file, PAGES(21));
+	check_row(fd, dir, file, "memfd");
+	munmap(map, PAGES(21));
+	check_row(fd, dir, file, "memfd");
+
+	map = zcgem_mmap(fd, hugetlb, 2 * ZCGEM_HUGE, RW);
+	zcgem_mark_all(map, 2 * ZCGEM_HUGE, 1);
+	check_row(fd, dir, hugetlb, "memfd");
+	munmap(map, 2 * ZCGEM_HUGE);
+
+	munmap(user, PAGES(23));
+	close(dir);
+	close(huge);
+	close(memfd);
+}
+
 static void test_gputop(int fd)
 {
 	uint32_t handle = zcgem_create(fd, 5 << 20, 0);
@@ -506,6 +605,10 @@ int igt_main()
 	igt_describe("Reading while objects come and go is safe (class 16)");
 	igt_subtest("read-race")
 		zcgem_run_counted(fd, test_read_race);
+
+	igt_describe("The table of objects in debugfs says of each what GEM_INFO says (class 16)");
+	igt_subtest("table")
+		zcgem_run_counted(fd, test_table);
 
 	igt_describe("IGT's gputop shows a zcgem client and its memory");
 	igt_subtest("gputop")

@@ -38,7 +38,7 @@ static int zcgem_stats_show(struct seq_file *m, void *data)
 	return 0;
 }
 
-/* Extents by size: below 64 KiB, below 2 MiB, below 1 GiB, and from there on. */
+/* Extents by size: one page, below 64 KiB, below 2 MiB, below 1 GiB, and from there on. */
 static void zcgem_show_extents(struct seq_file *m, struct zcgem_object *obj)
 {
 	u64 by_order[DRM_ZCGEM_EXTENT_ORDERS] = {}, by_class[5] = {};
