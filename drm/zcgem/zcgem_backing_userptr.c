@@ -266,6 +266,9 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
  * @zdev: the device
  * @args: the ioctl's argument
  *
+ * With %DRM_ZCGEM_WRAP_SVM the ranges are only read here, and zcgem_svm_create() does
+ * the rest.
+ *
  * Return: the object, resident, or an ERR_PTR() with an errno that
  * &struct drm_zcgem_gem_wrap_userptr names.
  */
@@ -273,10 +276,11 @@ struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 					  const struct drm_zcgem_gem_wrap_userptr *args)
 {
 	struct zcgem_userptr *userptr;
+	struct zcgem_object *obj;
 	u32 i;
 	int ret;
 
-	if (args->flags & ~DRM_ZCGEM_WRAP_READONLY)
+	if (args->flags & ~(DRM_ZCGEM_WRAP_READONLY | DRM_ZCGEM_WRAP_SVM))
 		return ERR_PTR(zcgem_refuse(&zdev->drm, -EINVAL, "flags %#x", args->flags));
 	ret = zcgem_array_check(&zdev->drm, &args->ranges);
 	if (ret)
@@ -303,6 +307,12 @@ struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 			return ERR_PTR(ret);
 		}
 		cond_resched();
+	}
+	if (args->flags & DRM_ZCGEM_WRAP_SVM) {
+		obj = zcgem_svm_create(zdev, userptr->ranges, userptr->nr_ranges,
+				       userptr->size, userptr->readonly);
+		zcgem_userptr_free(userptr);
+		return obj;
 	}
 	return zcgem_userptr_finish(zdev, userptr);
 }

@@ -34,6 +34,7 @@ static int zcgem_stats_show(struct seq_file *m, void *data)
 	seq_printf(m, "attachments: %ld\n", atomic_long_read(&c->attachments));
 	seq_printf(m, "dma_maps: %ld\n", atomic_long_read(&c->dma_maps));
 	seq_printf(m, "jobs: %ld\n", atomic_long_read(&c->jobs));
+	seq_printf(m, "notifiers: %ld\n", atomic_long_read(&c->notifiers));
 	seq_printf(m, "evictions: %ld\n", atomic_long_read(&c->evictions));
 	return 0;
 }

@@ -46,6 +46,9 @@ struct zcgem_counters {
 	/** @jobs: Submits that have not been freed. */
 	atomic_long_t jobs;
 
+	/** @notifiers: MMU notifiers of SVM objects. */
+	atomic_long_t notifiers;
+
 	/** @evictions: How often pages of an object were taken back so far. */
 	atomic_long_t evictions;
 };

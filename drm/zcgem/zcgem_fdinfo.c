@@ -28,6 +28,7 @@ static const char * const zcgem_regions[] = {
 	[DRM_ZCGEM_BACKING_POOL] = "pool",
 	[DRM_ZCGEM_BACKING_MEMFD] = "memfd",
 	[DRM_ZCGEM_BACKING_USERPTR] = "userptr",
+	[DRM_ZCGEM_BACKING_SVM] = "svm",
 	[DRM_ZCGEM_BACKING_IMPORT] = "import",
 };
 

@@ -105,6 +105,7 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 		args->value = BIT_ULL(DRM_ZCGEM_BACKING_POOL) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_MEMFD) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_USERPTR) |
+			      BIT_ULL(DRM_ZCGEM_BACKING_SVM) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_IMPORT);
 		return 0;
 	case DRM_ZCGEM_PARAM_ADVICE:
@@ -120,6 +121,7 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_REVOKE:
 	case DRM_ZCGEM_PARAM_WATCH:
 	case DRM_ZCGEM_PARAM_WAIT:
+	case DRM_ZCGEM_PARAM_SVM:
 		args->value = 1;
 		return 0;
 	case DRM_ZCGEM_PARAM_SUBMIT:

@@ -150,9 +150,25 @@ int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 	return 0;
 }
 
+static void zcgem_object_free(struct zcgem_object *obj)
+{
+	drm_gem_object_release(&obj->bo.base);
+	zcgem_object_free_parts(obj);
+}
+
+static void zcgem_object_free_work(struct work_struct *work)
+{
+	struct zcgem_object *obj = container_of(work, struct zcgem_object, free_work);
+
+	obj->ops->retire(obj);
+	zcgem_object_free(obj);
+}
+
 /**
  * zcgem_ttm_destroy() - TTM lets go of an object for good.
  * @bo: the buffer object, unpopulated
+ *
+ * May be called under dma_resv of another object, under mmap_lock or in reclaim.
  */
 void zcgem_ttm_destroy(struct ttm_buffer_object *bo)
 {
@@ -163,9 +179,13 @@ void zcgem_ttm_destroy(struct ttm_buffer_object *bo)
 	list_del(&obj->link);
 	spin_unlock(&zdev->objects_lock);
 
-	drm_gem_object_release(&bo->base);
 	atomic_long_dec(&zdev->counters.objects);
-	zcgem_object_free_parts(obj);
+	if (obj->ops->retire) {
+		INIT_WORK(&obj->free_work, zcgem_object_free_work);
+		queue_work(zdev->wq, &obj->free_work);
+	} else {
+		zcgem_object_free(obj);
+	}
 }
 
 /**

@@ -4,6 +4,7 @@
 
 #include <linux/iosys-map.h>
 #include <linux/sched.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gem.h>
 #include <drm/ttm/ttm_bo.h>
@@ -33,6 +34,8 @@ struct zcgem_object;
 #define ZCGEM_BACKING_FOREIGN	BIT(3)
 /** ZCGEM_BACKING_ANONYMOUS - Pages may be anonymous, mapped by their process as well. */
 #define ZCGEM_BACKING_ANONYMOUS	BIT(4)
+/** ZCGEM_BACKING_PRIVATE - Objects cannot be exported. */
+#define ZCGEM_BACKING_PRIVATE	BIT(5)
 
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.
@@ -100,6 +103,12 @@ struct zcgem_backing_ops {
 	 * memory stays as long as dma_resv is held.
 	 */
 	bool (*still_valid)(struct zcgem_object *obj);
+
+	/**
+	 * @retire: End what may still look at the object's fences. No locks held, in
+	 * work of its own, so that it may wait for anything. Optional.
+	 */
+	void (*retire)(struct zcgem_object *obj);
 
 	/** @free: Free the private part. No locks held. Optional. */
 	void (*free)(struct zcgem_object *obj);
@@ -201,6 +210,9 @@ struct zcgem_object {
 	/** @last_use: When the pages were last asked for, jiffies. Under lru_lock. */
 	unsigned long last_use;
 
+	/** @free_work: Frees an object whose backing must be retired. */
+	struct work_struct free_work;
+
 	/** @creator: PID of the creating process in the initial namespace. */
 	pid_t creator;
 
@@ -265,12 +277,16 @@ void zcgem_ttm_destroy(struct ttm_buffer_object *bo);
 struct drm_zcgem_gem_create;
 struct drm_zcgem_gem_wrap_memfd;
 struct drm_zcgem_gem_wrap_userptr;
+struct drm_zcgem_userptr_range;
 
 struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 flags);
 struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 					const struct drm_zcgem_gem_wrap_memfd *args);
 struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 					  const struct drm_zcgem_gem_wrap_userptr *args);
+struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
+				      const struct drm_zcgem_userptr_range *ranges,
+				      unsigned int nr_ranges, u64 size, bool readonly);
 struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf);
 int zcgem_import_mmap(struct zcgem_object *obj, struct vm_area_struct *vma);
 extern const struct zcgem_backing_ops zcgem_pool_ops;

@@ -52,6 +52,12 @@ struct zcgem_pages {
 	/** @writable: Someone may write to the pages, so they are dirtied. */
 	bool writable;
 
+	/**
+	 * @generation: Of an SVM object: how many invalidations there had been when the
+	 * pages were found.
+	 */
+	u64 generation;
+
 	/** @nr_pins: Number of those pins. */
 	unsigned long nr_pins;
 

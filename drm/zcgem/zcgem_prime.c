@@ -341,7 +341,7 @@ void zcgem_prime_invalidate(struct zcgem_object *obj)
  * drm_gem_dmabuf_export() gives the dma-buf the device's address space, so that
  * zapping an object's mappings reaches those made through the dma-buf too.
  *
- * Return: the dma-buf or an ERR_PTR().
+ * Return: the dma-buf or an ERR_PTR(), -EPERM for an object that must not be shared.
  */
 struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 {
@@ -356,6 +356,11 @@ struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 		.resv = gem->resv,
 	};
 
+	if (obj->ops->flags & ZCGEM_BACKING_PRIVATE) {
+		drm_dbg_ratelimited(gem->dev, "%s objects cannot be exported\n",
+				    obj->ops->name);
+		return ERR_PTR(-EPERM);
+	}
 	if (READ_ONCE(obj->revoked))
 		return ERR_PTR(zcgem_refuse(gem->dev, -EACCES, "the object was revoked"));
 	if (obj->readonly)

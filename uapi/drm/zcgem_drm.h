@@ -39,7 +39,7 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		6
+#define DRM_ZCGEM_UAPI_VERSION		7
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
@@ -139,6 +139,11 @@ enum drm_zcgem_param {
 	 * @DRM_ZCGEM_PARAM_WAIT: 1: %DRM_IOCTL_ZCGEM_GEM_WAIT works. Since version 6.
 	 */
 	DRM_ZCGEM_PARAM_WAIT = 13,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_SVM: 1: %DRM_ZCGEM_WRAP_SVM works. Since version 7.
+	 */
+	DRM_ZCGEM_PARAM_SVM = 14,
 };
 
 /**
@@ -215,6 +220,13 @@ struct drm_zcgem_memfd_range {
 #define DRM_ZCGEM_WRAP_READONLY		(1u << 0)
 
 /**
+ * DRM_ZCGEM_WRAP_SVM - Mirror address ranges instead of pinning them.
+ *
+ * For %DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR only. Since version 7.
+ */
+#define DRM_ZCGEM_WRAP_SVM		(1u << 1)
+
+/**
  * struct drm_zcgem_gem_wrap_memfd - Argument of %DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD.
  *
  * Makes an object whose pages are those of memfd ranges, one after the other in
@@ -275,12 +287,27 @@ struct drm_zcgem_userptr_range {
  * shows the pages it was made of. As long as the mapping stays, both show the
  * same, also after fork(), where the child gets copies.
  *
+ * With %DRM_ZCGEM_WRAP_SVM the object mirrors the ranges instead: it is what the caller has
+ * mapped there at the time of each job, after munmap(), mremap(), MADV_DONTNEED, fork() or
+ * a write to swap too. Nothing is pinned, and nothing is charged to RLIMIT_MEMLOCK. Such
+ * an object is for jobs alone: it has no CPU mapping and cannot be exported (EPERM). Files
+ * of file systems with write-back can be mirrored as well. A job sees what was mapped when it
+ * was submitted, and whoever changes the mapping waits until the job is done. Every job on
+ * an object without %DRM_ZCGEM_WRAP_READONLY counts as a write to all its pages: it gets
+ * copies of those that are shared copy-on-write.
+ *
+ * The object stays with the address space that it was made in, whoever uses it: a child, or
+ * a process that was sent the DRM file. While a range of it is not mapped, or not with the
+ * protection needed, and once the address space is gone by exit or execve(), jobs and
+ * %DRM_ZCGEM_ADVICE_POPULATE fail with EFAULT; the object can still be closed.
+ * Ranges that are registered with userfaultfd and have missing pages give EFAULT too.
+ *
  * Errors, besides those of &struct drm_zcgem_gem_wrap_memfd that apply:
  *
  * - EFAULT: an address is not mapped, or not writable unless
  *   %DRM_ZCGEM_WRAP_READONLY is given, or maps what must not be pinned: a file of
  *   a file system, device memory, secret memory, a zcgem object;
- * - EOPNOTSUPP: the mapping is of a DAX file;
+ * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM);
  * - ENOMEM: no memory, the caller's RLIMIT_MEMLOCK does not allow it, or a page
  *   could not be moved out of memory that must stay movable.
  */
@@ -288,7 +315,7 @@ struct drm_zcgem_gem_wrap_userptr {
 	/** @ranges: In, array of &struct drm_zcgem_userptr_range. */
 	struct drm_zcgem_array ranges;
 
-	/** @flags: In, %DRM_ZCGEM_WRAP_READONLY or 0. */
+	/** @flags: In, bits %DRM_ZCGEM_WRAP_READONLY and %DRM_ZCGEM_WRAP_SVM. */
 	__u32 flags;
 
 	/** @handle: Out, GEM handle. */

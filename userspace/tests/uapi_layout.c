@@ -58,6 +58,9 @@ FIELD(drm_zcgem_submit, in_syncs, 16);
 FIELD(drm_zcgem_submit, out_syncs, 32);
 FIELD(drm_zcgem_submit, priority, 52);
 
+_Static_assert(DRM_ZCGEM_WRAP_READONLY == 1 && DRM_ZCGEM_WRAP_SVM == 2, "WRAP flags");
+_Static_assert(DRM_ZCGEM_PARAM_SVM == 14 && DRM_ZCGEM_BACKING_SVM == 3, "SVM");
+
 _Static_assert(DRM_IOCTL_ZCGEM_GET_PARAM == 0xc0106440, "GET_PARAM");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_CREATE == 0xc0106441, "GEM_CREATE");
 _Static_assert(DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD == 0xc0206442, "GEM_WRAP_MEMFD");

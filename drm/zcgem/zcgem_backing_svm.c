@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: SVM backing
+ *
+ * Address ranges of the creating process, mirrored and not pinned: the object is whatever
+ * is mapped there at the moment. It holds no reference to a page and charges nothing to
+ * RLIMIT_MEMLOCK, so the memory can be swapped, migrated, merged, split and unmapped as
+ * if there were no object. The page numbers come from hmm_range_fault() and are good
+ * until one of the MMU notifiers, one for each range, says that they are not.
+ *
+ * Who uses them goes by this protocol:
+ *
+ * - with no lock held, prepare() mirrors the ranges, which takes mmap_lock and may fault;
+ * - with dma_resv held the page numbers are installed like any other object's;
+ * - with the engine's notifier_lock held for reading as well, still_valid() is asked, and
+ *   only if it says yes is the fence of the use published, before notifier_lock is
+ *   released. Else everything is unlocked and starts again.
+ *
+ * A notifier makes the pages stale with notifier_lock held for writing, and then waits for
+ * the object's fences. So it either sees the fence of a use, or that use sees stale pages.
+ * It is called with mmap_lock, i_mmap_rwsem or a folio's lock held and in reclaim: it takes
+ * no dma_resv and allocates nothing, and so nothing may be allocated under notifier_lock,
+ * nor on the way to the signal of a fence of such an object.
+ *
+ * Stale numbers are not given up at once but when the object is used next: until then
+ * nothing looks at what they stand for.
+ *
+ * Pages that jobs may write to are marked dirty when they are mirrored. That a page table
+ * entry is writable does not mean that it or the page is dirty: a page that was swapped in
+ * by a read is clean, and reclaim would drop it without a look at what a job has written.
+ * Once is enough, since whoever cleans a page must first take it out of the page table, or
+ * write-protect it there, and that notifies.
+ *
+ * The object belongs to the address space that it was made in, which it does not keep
+ * alive: mm_users is raised only to fault. After that address space is gone, by exit or
+ * exec, there is nothing to mirror.
+ *
+ * Nothing but jobs may reach the pages: a CPU mapping or an importer's would have to be
+ * zapped from a notifier that may hold the lock it takes. Removing a notifier waits for
+ * all invalidations that run in the address space and so for fences, which is why the
+ * object is freed by work.
+ */
+
+#include <linux/backing-dev.h>
+#include <linux/dma-resv.h>
+#include <linux/fs.h>
+#include <linux/hmm.h>
+#include <linux/hugetlb_inline.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "zcgem_object.h"
+#include "zcgem_trace.h"
+
+#include <drm/zcgem_drm.h>
+
+/* Pages asked for at once: a page of page numbers. */
+#define ZCGEM_SVM_CHUNK		(PAGE_SIZE / sizeof(unsigned long))
+
+/* One mirrored range. */
+struct zcgem_svm_range {
+	struct mmu_interval_notifier notifier;
+	struct zcgem_object *obj;
+	unsigned long address;
+	unsigned long size;
+};
+
+struct zcgem_svm {
+	struct mm_struct *mm;
+	/* Counts invalidations. Under notifier_lock. */
+	u64 generation;
+	/* How many ranges have a notifier. */
+	unsigned int nr_notifiers;
+	unsigned int nr_ranges;
+	struct zcgem_svm_range *ranges;
+};
+
+static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
+				 const struct mmu_notifier_range *range,
+				 unsigned long cur_seq)
+{
+	struct zcgem_object *obj =
+		container_of(notifier, struct zcgem_svm_range, notifier)->obj;
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_svm *svm = obj->backing;
+
+	if (!mmu_notifier_range_blockable(range))
+		return false;
+
+	down_write(&engine->notifier_lock);
+	mmu_interval_set_seq(notifier, cur_seq);
+	svm->generation++;
+	up_write(&engine->notifier_lock);
+
+	trace_zcgem_invalidate(obj);
+	dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      MAX_SCHEDULE_TIMEOUT);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops zcgem_svm_notifier_ops = {
+	.invalidate = zcgem_svm_invalidate,
+};
+
+/*
+ * Anonymous memory, shmem, hugetlb and the page cache of file systems that write back. What
+ * else can be mapped may have no struct page, none in the kernel's own mapping (secretmem),
+ * or a driver behind it that moves it as it likes. HMM refuses VM_IO and VM_PFNMAP itself.
+ */
+static bool zcgem_svm_vma_allowed(struct zcgem_object *obj, struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+		return false;
+	/* What get_user_pages() does not let the kernel write to either. */
+	if (!obj->readonly && vma->vm_flags & VM_SHADOW_STACK)
+		return false;
+	if (vma_is_anonymous(vma) || is_vm_hugetlb_page(vma))
+		return true;
+	if (!vma->vm_file)
+		return false;
+
+	mapping = vma->vm_file->f_mapping;
+	return shmem_mapping(mapping) ||
+	       (mapping_can_writeback(mapping) && !IS_DAX(mapping->host));
+}
+
+/* mmap_lock held. Where nothing is mapped HMM will find out. */
+static int zcgem_svm_check_vmas(struct zcgem_object *obj, struct mm_struct *mm,
+				unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	vma_iter_init(&vmi, mm, start);
+	for_each_vma_range(vmi, vma, end) {
+		if (!zcgem_svm_vma_allowed(obj, vma)) {
+			drm_dbg_ratelimited(obj->bo.base.dev,
+					    "the mapping at %#lx cannot be mirrored\n",
+					    vma->vm_start);
+			return -EFAULT;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Look at the pages, which is only allowed while the notifier is kept from returning.
+ * Return: 0, -EBUSY if they are stale by now, -EFAULT.
+ */
+static int zcgem_svm_take(struct zcgem_object *obj, const struct hmm_range *hmm)
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	unsigned long i, npages = (hmm->end - hmm->start) >> PAGE_SHIFT;
+	struct folio *last = NULL;
+	int ret = 0;
+
+	down_read(&engine->notifier_lock);
+	if (mmu_interval_read_retry(hmm->notifier, hmm->notifier_seq)) {
+		up_read(&engine->notifier_lock);
+		return -EBUSY;
+	}
+	for (i = 0; i < npages; i++) {
+		struct page *page = hmm_pfn_to_page(hmm->hmm_pfns[i]);
+
+		if (!(hmm->hmm_pfns[i] & HMM_PFN_VALID) || is_zone_device_page(page)) {
+			ret = -EFAULT;
+			break;
+		}
+		if (obj->readonly || page_folio(page) == last)
+			continue;
+		last = page_folio(page);
+		if (!folio_test_dirty(last))
+			folio_mark_dirty(last);
+	}
+	up_read(&engine->notifier_lock);
+	return ret;
+}
+
+static int zcgem_svm_append(struct zcgem_pages *pages, const struct hmm_range *hmm)
+{
+	unsigned long i = 0, npages = (hmm->end - hmm->start) >> PAGE_SHIFT;
+	int ret;
+
+	while (i < npages) {
+		unsigned long pfn = page_to_pfn(hmm_pfn_to_page(hmm->hmm_pfns[i]));
+		unsigned long n = 1;
+
+		while (i + n < npages &&
+		       page_to_pfn(hmm_pfn_to_page(hmm->hmm_pfns[i + n])) == pfn + n)
+			n++;
+		ret = zcgem_extents_append(&pages->extents, pfn, n);
+		if (ret)
+			return ret;
+		i += n;
+	}
+	return 0;
+}
+
+/*
+ * Faults in and appends pages of one range. Faulting a page in may move it, by
+ * copy-on-write for instance, which notifies like all else: then this part is done
+ * again, but not what went before.
+ */
+static int zcgem_svm_mirror_chunk(struct zcgem_object *obj, struct hmm_range *hmm,
+				  struct zcgem_pages *pages)
+{
+	struct mm_struct *mm = hmm->notifier->mm;
+	unsigned long npages = (hmm->end - hmm->start) >> PAGE_SHIFT;
+	int ret;
+
+	for (;;) {
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		/* Some bits are input as well, and not the same ones on all kernels. */
+		memset(hmm->hmm_pfns, 0, npages * sizeof(*hmm->hmm_pfns));
+		hmm->notifier_seq = mmu_interval_read_begin(hmm->notifier);
+
+		if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		ret = zcgem_svm_check_vmas(obj, mm, hmm->start, hmm->end);
+		if (!ret)
+			ret = hmm_range_fault(hmm);
+		mmap_read_unlock(mm);
+
+		if (!ret)
+			ret = zcgem_svm_take(obj, hmm);
+		if (!ret)
+			return zcgem_svm_append(pages, hmm);
+		/* EPERM is a mapping that cannot be written. */
+		if (ret != -EBUSY)
+			return ret == -ENOMEM ? ret : -EFAULT;
+		if (signal_pending(current))
+			return -EINTR;
+	}
+}
+
+static int zcgem_svm_mirror_range(struct zcgem_object *obj, struct zcgem_svm_range *range,
+				  struct zcgem_pages *pages, unsigned long *pfns)
+{
+	struct hmm_range hmm = {
+		.notifier = &range->notifier,
+		.hmm_pfns = pfns,
+		.default_flags = HMM_PFN_REQ_FAULT | (obj->readonly ? 0 : HMM_PFN_REQ_WRITE),
+	};
+	unsigned long end = range->address + range->size;
+	int ret = 0;
+
+	for (hmm.start = range->address; hmm.start != end && !ret; hmm.start = hmm.end) {
+		hmm.end = hmm.start + min(end - hmm.start, ZCGEM_SVM_CHUNK << PAGE_SHIFT);
+		ret = zcgem_svm_mirror_chunk(obj, &hmm, pages);
+	}
+	if (ret)
+		drm_dbg_ratelimited(obj->bo.base.dev,
+				    "range at %#lx cannot be mirrored: %d\n",
+				    range->address, ret);
+	return ret;
+}
+
+static u64 zcgem_svm_generation(struct zcgem_object *obj)
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_svm *svm = obj->backing;
+	u64 generation;
+
+	down_read(&engine->notifier_lock);
+	generation = svm->generation;
+	up_read(&engine->notifier_lock);
+	return generation;
+}
+
+/* All ranges, as they were at one moment. */
+static struct zcgem_pages *zcgem_svm_mirror(struct zcgem_object *obj, unsigned long *pfns)
+{
+	struct zcgem_svm *svm = obj->backing;
+	struct zcgem_pages *pages;
+	unsigned int i;
+	int ret;
+
+	for (;;) {
+		pages = zcgem_pages_alloc(zcgem_object_device(obj), ZCGEM_PINS_NONE,
+					  !obj->readonly);
+		if (!pages)
+			return ERR_PTR(-ENOMEM);
+
+		ret = 0;
+		pages->generation = zcgem_svm_generation(obj);
+		for (i = 0; i < svm->nr_ranges && !ret; i++)
+			ret = zcgem_svm_mirror_range(obj, &svm->ranges[i], pages, pfns);
+		if (!ret && zcgem_svm_generation(obj) == pages->generation) {
+			zcgem_pages_seal(pages);
+			return pages;
+		}
+
+		/* Whoever changes the range has the time; the caller may stop waiting. */
+		if (!ret && signal_pending(current))
+			ret = -EINTR;
+		zcgem_pages_put(pages);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+}
+
+static struct zcgem_pages *zcgem_svm_prepare(struct zcgem_object *obj)
+{
+	struct zcgem_svm *svm = obj->backing;
+	struct zcgem_pages *pages;
+	unsigned long *pfns;
+
+	pfns = kmalloc_array(ZCGEM_SVM_CHUNK, sizeof(*pfns), GFP_KERNEL_ACCOUNT);
+	if (!pfns)
+		return ERR_PTR(-ENOMEM);
+
+	if (mmget_not_zero(svm->mm)) {
+		pages = zcgem_svm_mirror(obj, pfns);
+		mmput(svm->mm);
+	} else {
+		drm_dbg_ratelimited(obj->bo.base.dev,
+				    "%s[%d]: the address space is gone\n",
+				    obj->comm, obj->creator);
+		pages = ERR_PTR(-EFAULT);
+	}
+	kfree(pfns);
+	return pages;
+}
+
+static struct zcgem_pages *zcgem_svm_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
+					     struct ttm_operation_ctx *ctx)
+{
+	return ERR_PTR(-EAGAIN);
+}
+
+/* Without notifier_lock the answer may be old. */
+static bool zcgem_svm_still_valid(struct zcgem_object *obj)
+{
+	struct zcgem_svm *svm = obj->backing;
+
+	return obj->pages->generation == READ_ONCE(svm->generation);
+}
+
+static bool zcgem_svm_current_pages(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	return zcgem_svm_still_valid(obj);
+}
+
+static void zcgem_svm_retire(struct zcgem_object *obj)
+{
+	struct zcgem_counters *counters = &zcgem_object_device(obj)->counters;
+	struct zcgem_svm *svm = obj->backing;
+
+	while (svm->nr_notifiers) {
+		mmu_interval_notifier_remove(&svm->ranges[--svm->nr_notifiers].notifier);
+		atomic_long_dec(&counters->notifiers);
+	}
+}
+
+static void zcgem_svm_backing_free(struct zcgem_object *obj)
+{
+	struct zcgem_svm *svm = obj->backing;
+
+	mmdrop(svm->mm);
+	zcgem_table_free(svm->ranges);
+	kfree(svm);
+}
+
+static const struct zcgem_backing_ops zcgem_svm_ops = {
+	.name = "svm",
+	.id = DRM_ZCGEM_BACKING_SVM,
+	.flags = ZCGEM_BACKING_EVICTABLE | ZCGEM_BACKING_PRIVATE,
+	.prepare = zcgem_svm_prepare,
+	.acquire = zcgem_svm_acquire,
+	.current_pages = zcgem_svm_current_pages,
+	.still_valid = zcgem_svm_still_valid,
+	.retire = zcgem_svm_retire,
+	.free = zcgem_svm_backing_free,
+};
+
+static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *ranges,
+					 unsigned int nr_ranges)
+{
+	struct zcgem_svm *svm;
+	unsigned int i;
+
+	svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+	if (!svm)
+		return NULL;
+	svm->ranges = zcgem_table_alloc(nr_ranges, sizeof(*svm->ranges));
+	if (!svm->ranges) {
+		kfree(svm);
+		return NULL;
+	}
+
+	for (i = 0; i < nr_ranges; i++) {
+		svm->ranges[i].address = ranges[i].address;
+		svm->ranges[i].size = ranges[i].size;
+	}
+	svm->nr_ranges = nr_ranges;
+	svm->mm = current->mm;
+	mmgrab(svm->mm);
+	return svm;
+}
+
+static int zcgem_svm_watch(struct zcgem_object *obj)
+{
+	struct zcgem_counters *counters = &zcgem_object_device(obj)->counters;
+	struct zcgem_svm *svm = obj->backing;
+	int ret;
+
+	while (svm->nr_notifiers < svm->nr_ranges) {
+		struct zcgem_svm_range *range = &svm->ranges[svm->nr_notifiers];
+
+		range->obj = obj;
+		ret = mmu_interval_notifier_insert(&range->notifier, svm->mm,
+						   range->address, range->size,
+						   &zcgem_svm_notifier_ops);
+		if (ret)
+			return ret;
+		svm->nr_notifiers++;
+		atomic_long_inc(&counters->notifiers);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * zcgem_svm_create() - Make an object that mirrors the caller's address ranges.
+ * @zdev: the device
+ * @ranges: page aligned ranges that do not wrap around
+ * @nr_ranges: how many, at least one
+ * @size: sum of their sizes, bytes
+ * @readonly: jobs may only read
+ *
+ * Return: the object, mirrored once, or an ERR_PTR() with an errno that
+ * &struct drm_zcgem_gem_wrap_userptr names.
+ */
+struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
+				      const struct drm_zcgem_userptr_range *ranges,
+				      unsigned int nr_ranges, u64 size, bool readonly)
+{
+	struct zcgem_object *obj;
+	struct zcgem_svm *svm;
+	int ret;
+
+	svm = zcgem_svm_alloc(ranges, nr_ranges);
+	if (!svm)
+		return ERR_PTR(-ENOMEM);
+	obj = zcgem_object_alloc(zdev, &zcgem_svm_ops, svm);
+	if (!obj) {
+		mmdrop(svm->mm);
+		zcgem_table_free(svm->ranges);
+		kfree(svm);
+		return ERR_PTR(-ENOMEM);
+	}
+	obj->readonly = readonly;
+
+	ret = zcgem_object_init(obj, size, NULL);
+	if (ret)
+		return ERR_PTR(ret);
+
+	/* From here on notifiers look at the object's fences. */
+	ret = zcgem_svm_watch(obj);
+	if (!ret)
+		ret = zcgem_object_prepare(obj);
+	if (ret) {
+		drm_gem_object_put(&obj->bo.base);
+		return ERR_PTR(ret);
+	}
+	return obj;
+}
