@@ -77,12 +77,16 @@ drm_public int zcgem_bo_wrap_memfd(struct zcgem_device *dev, int memfd, uint64_t
  * @ranges: the ranges, in the order in which they make up the object.
  * @stride: bytes of an element where the caller was compiled, its sizeof.
  * @count: how many, 1 to the value of %DRM_ZCGEM_PARAM_MAX_RANGES.
- * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
+ * @flags: bits %DRM_ZCGEM_WRAP_READONLY and %DRM_ZCGEM_WRAP_SVM.
  * @bo: where the new object is stored; it holds one reference.
  *
  * The object is the pages that are mapped there now, pinned for as long as it
  * lives. Where the addresses are mapped anew they show other pages, and the object
  * still has the old ones. The array may go away after the call.
+ *
+ * With %DRM_ZCGEM_WRAP_SVM it is whatever is mapped there when a job is submitted, and
+ * nothing is pinned. Such an object cannot be mapped or exported (-EPERM). Whoever uses
+ * it asks for %DRM_ZCGEM_PARAM_SVM first, since a kernel without it gives -EINVAL.
  *
  * Return: 0, or one of the errors that &struct drm_zcgem_gem_wrap_userptr lists.
  */
@@ -118,7 +122,7 @@ drm_public int zcgem_bo_wrap_userptr_ranges(struct zcgem_device *dev,
  * @dev: the device.
  * @address: where the range starts, a multiple of the page size.
  * @size: its length, bytes, a multiple of the page size, not zero.
- * @flags: %DRM_ZCGEM_WRAP_READONLY or 0.
+ * @flags: bits %DRM_ZCGEM_WRAP_READONLY and %DRM_ZCGEM_WRAP_SVM.
  * @bo: where the new object is stored; it holds one reference.
  *
  * Return: as zcgem_bo_wrap_userptr_ranges().

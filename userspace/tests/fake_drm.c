@@ -186,7 +186,10 @@ static int wrap_userptr(struct drm_zcgem_gem_wrap_userptr *argument)
 			return EFAULT;
 		size += range.size;
 	}
-	return create(size, DRM_ZCGEM_BACKING_USERPTR,
+	if (argument->flags & ~(DRM_ZCGEM_WRAP_READONLY | DRM_ZCGEM_WRAP_SVM))
+		return EINVAL;
+	return create(size, argument->flags & DRM_ZCGEM_WRAP_SVM ? DRM_ZCGEM_BACKING_SVM :
+		      DRM_ZCGEM_BACKING_USERPTR,
 		      argument->flags & DRM_ZCGEM_WRAP_READONLY ? DRM_ZCGEM_INFO_READONLY : 0,
 		      &argument->size, &argument->handle);
 }

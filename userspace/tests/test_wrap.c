@@ -73,6 +73,10 @@ static void test_userptr(void)
 	CHECK(!zcgem_bo_info(bo, &info) && info.flags == DRM_ZCGEM_INFO_READONLY);
 	zcgem_bo_unref(bo);
 
+	CHECK(!zcgem_bo_wrap_userptr(dev, (void *)0x10000, 4096, DRM_ZCGEM_WRAP_SVM, &bo));
+	CHECK(!zcgem_bo_info(bo, &info) && info.backing == DRM_ZCGEM_BACKING_SVM && !info.flags);
+	zcgem_bo_unref(bo);
+
 	bo = NULL;
 	CHECK(zcgem_bo_wrap_userptr(dev, NULL, 4096, 0, &bo) == -EFAULT && !bo);
 	fake_fail_next(DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, ENOMEM);

@@ -59,6 +59,7 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_MAX_SYNCS] = &parameters->max_syncs,
 		[DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT] = &parameters->in_fence_timeout,
 		[DRM_ZCGEM_PARAM_WAIT] = &parameters->wait,
+		[DRM_ZCGEM_PARAM_SVM] = &parameters->svm,
 	};
 	unsigned int i;
 
@@ -135,6 +136,8 @@ static void print_text(const struct info *info)
 	       count_text(info, DRM_ZCGEM_PARAM_REVOKE, parameters->revoke));
 	printf("watch addresses: %s\n",
 	       count_text(info, DRM_ZCGEM_PARAM_WATCH, parameters->watch));
+	printf("mirrored address ranges (SVM): %s\n",
+	       count_text(info, DRM_ZCGEM_PARAM_SVM, parameters->svm));
 	printf("operations:");
 	print_names(parameters->submit, operation_names, COUNT(operation_names));
 	printf("\noperations a submit: %s\n",
@@ -204,6 +207,7 @@ static void print_json(const struct info *info)
 		    parameters->live_invalidation, ",");
 	json_number(info, "revoke", DRM_ZCGEM_PARAM_REVOKE, parameters->revoke, ",");
 	json_number(info, "watch", DRM_ZCGEM_PARAM_WATCH, parameters->watch, ",");
+	json_number(info, "svm", DRM_ZCGEM_PARAM_SVM, parameters->svm, ",");
 	json_number(info, "max_ops", DRM_ZCGEM_PARAM_MAX_OPS, parameters->max_ops, ",");
 	json_number(info, "max_syncs", DRM_ZCGEM_PARAM_MAX_SYNCS, parameters->max_syncs, ",");
 	json_number(info, "in_fence_timeout", DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT,
