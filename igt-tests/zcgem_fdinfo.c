@@ -41,6 +41,9 @@
  * SUBTEST: userptr
  * Description: Objects of address ranges are resident and never purgeable (class 16).
  *
+ * SUBTEST: svm
+ * Description: Objects that mirror address ranges are resident and hold nothing that could be purged (class 16).
+ *
  * SUBTEST: import
  * Description: Imported objects are a kind of their own (class 16).
  *
@@ -68,12 +71,13 @@ IGT_TEST_DESCRIPTION("Check what is told about a client's memory");
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define RW		(PROT_READ | PROT_WRITE)
 
-enum region { POOL, MEMFD, USERPTR, IMPORT, REGIONS };
+enum region { POOL, MEMFD, USERPTR, SVM, IMPORT, REGIONS };
 
 static const char * const region_names[REGIONS] = {
 	[POOL] = "pool",
 	[MEMFD] = "memfd",
 	[USERPTR] = "userptr",
+	[SVM] = "svm",
 	[IMPORT] = "import",
 };
 
@@ -253,6 +257,20 @@ static void test_userptr(int fd)
 
 	/* pinned for good */
 	expect(fd, USERPTR, size, 0, size, 0);
+	gem_close(fd, handle);
+	expect_nothing(fd);
+	munmap(user, size);
+}
+
+static void test_svm(int fd)
+{
+	const uint64_t size = PAGES(21);
+	char *user = zcgem_anonymous(size);
+	uint32_t handle = zcgem_wrap_address(fd, user, size, DRM_ZCGEM_WRAP_SVM);
+
+	expect(fd, SVM, size, 0, size, 0);
+	zcgem_evict(fd, handle, size);
+	expect(fd, SVM, size, 0, 0, 0);
 	gem_close(fd, handle);
 	expect_nothing(fd);
 	munmap(user, size);
@@ -585,6 +603,10 @@ int igt_main()
 	igt_describe("Objects of address ranges are resident and never purgeable (class 16)");
 	igt_subtest("userptr")
 		zcgem_run_counted(fd, test_userptr);
+
+	igt_describe("Objects that mirror address ranges are resident and hold nothing that could be purged");
+	igt_subtest("svm")
+		zcgem_run_counted(fd, test_svm);
 
 	igt_describe("Imported objects are a kind of their own (class 16)");
 	igt_subtest("import")

@@ -20,6 +20,8 @@
 #include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
+#include "igt_zcgem_svm.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -49,6 +51,9 @@
  *
  * SUBTEST: unplug-while-busy
  * Description: Class 13: the device goes while threads and processes use it.
+ *
+ * SUBTEST: unplug-mirrored
+ * Description: Class 13: the device goes under jobs on mirrored memory, which then changes.
  *
  * SUBTEST: rebind-often
  * Description: The device goes and comes back many times, with things left open.
@@ -528,6 +533,43 @@ static void test_unplug_while_busy(struct devices *dev)
 	}
 }
 
+static void test_unplug_mirrored(struct devices *dev)
+{
+	const uint64_t size = PAGES(512);
+	unsigned int round, i;
+
+	for (round = 0; round < 2; round++) {
+		char *user = zcgem_anonymous(size);
+		struct svm svm;
+
+		zcgem_mark_all(user, size, 1);
+		svm_open(&svm, dev->fd, user, size, 0);
+		svm_check_marks(&svm, 1);
+		for (i = 0; i < 32; i++) {
+			zcgem_submit_op(dev->fd, zcgem_op_copy(svm.buffer, 0, svm.handle, 0, size));
+			zcgem_submit_op(dev->fd, zcgem_op_copy(svm.handle, 0, svm.buffer, 0, size));
+		}
+		unbind(EXPORTER);
+		/* what was cancelled has written the same or nothing */
+		zcgem_check_marks(user, size, 1);
+		igt_assert_eq(madvise(user, size, MADV_DONTNEED), 0);
+		zcgem_mark_all(user, size, 2);
+		igt_assert_eq(__svm_read(&svm), -ENODEV);
+		zcgem_check_marks(user, size, 2);
+
+		/* the mirror goes with the file, before the memory or after it */
+		if (round)
+			munmap(user, size);
+		close(dev->fd);
+		munmap(svm.map, size);
+		if (!round)
+			munmap(user, size);
+		bind_again(EXPORTER);
+		check_works(0);
+		dev->fd = open_device(0);
+	}
+}
+
 static void test_rebind_often(struct devices *dev)
 {
 	int old[20], dmabufs[20];
@@ -677,6 +719,10 @@ int igt_main()
 	igt_describe("Class 13: the device goes while threads and processes use it");
 	igt_subtest("unplug-while-busy")
 		run_unplugged(test_unplug_while_busy);
+
+	igt_describe("Class 13: the device goes under jobs on mirrored memory, which then changes");
+	igt_subtest("unplug-mirrored")
+		run_unplugged(test_unplug_mirrored);
 
 	igt_describe("The device goes and comes back many times, with things left open");
 	igt_subtest("rebind-often")

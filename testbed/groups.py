@@ -60,6 +60,8 @@ def groups():
               programs=["zcgem_device", "zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"]),
         Group("engine", "igt", timeout=400,
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
+        Group("svm", "igt", timeout=500,
+              programs=["zcgem_svm", "zcgem_svm_follow", "zcgem_svm_stress"]),
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
                         "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork",

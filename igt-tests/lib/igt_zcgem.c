@@ -120,6 +120,7 @@ static void read_counts(int fd, struct zcgem_snapshot *snap)
 	snap->attachments = stat_value(text, "attachments");
 	snap->dma_maps = stat_value(text, "dma_maps");
 	snap->jobs = stat_value(text, "jobs");
+	snap->notifiers = stat_value(text, "notifiers");
 	snap->process_pins = zcgem_read_key("/proc/self/status", "VmPin");
 	snap->fds = count_fds();
 }
@@ -190,6 +191,7 @@ void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 	igt_assert_eq_u64(now.jobs, before->jobs);
 	igt_assert_eq_u64(now.attachments, before->attachments);
 	igt_assert_eq_u64(now.dma_maps, before->dma_maps);
+	igt_assert_eq_u64(now.notifiers, before->notifiers);
 	igt_assert_eq_u64(now.process_pins, before->process_pins);
 	igt_assert_eq(now.fds, before->fds);
 }

@@ -27,6 +27,7 @@
  * @attachments: devices attached to its dma-bufs
  * @dma_maps: mappings that such devices have
  * @jobs: submits that it has not freed
+ * @notifiers: MMU notifiers of its objects
  * @process_pins: kilobytes that the kernel counts as pinned for this process
  * @fds: open descriptors of this process
  */
@@ -39,6 +40,7 @@ struct zcgem_snapshot {
 	uint64_t attachments;
 	uint64_t dma_maps;
 	uint64_t jobs;
+	uint64_t notifiers;
 	uint64_t process_pins;
 	int fds;
 };

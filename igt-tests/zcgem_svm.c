@@ -1,0 +1,873 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects that mirror address ranges: what can be mirrored, what jobs see of it, and
+ * what such an object cannot be used for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/loop.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_frames.h"
+#include "igt_zcgem_process.h"
+#include "igt_zcgem_submit.h"
+#include "igt_zcgem_svm.h"
+#include "igt_zcgem_wrap.h"
+
+/**
+ * TEST: zcgem svm
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check objects that mirror address ranges.
+ *
+ * SUBTEST: single
+ * Description: A job sees what the caller writes and the other way round, and nothing is pinned or charged.
+ *
+ * SUBTEST: list
+ * Description: A list of ranges of several mappings is one object in list order, also where ranges overlap.
+ *
+ * SUBTEST: most-ranges
+ * Description: The largest list is one object, page for page (class 14).
+ *
+ * SUBTEST: kinds
+ * Description: Anonymous memory, shmem, transparent huge pages and hugetlb, shared and private.
+ *
+ * SUBTEST: private-file
+ * Description: Of a private mapping of a file a job sees the file or the caller's copy, and never writes to the file.
+ *
+ * SUBTEST: file
+ * Description: A shared mapping of a file with write-back is mirrored, and what a job writes reaches the file.
+ *
+ * SUBTEST: readonly
+ * Description: Of a read-only object jobs read what the caller writes, and cannot write.
+ *
+ * SUBTEST: never-written
+ * Description: A read-only object leaves memory that was never written as it is; a writable one gives it pages.
+ *
+ * SUBTEST: no-limit
+ * Description: No RLIMIT_MEMLOCK is needed.
+ *
+ * SUBTEST: no-mmap
+ * Description: There is no CPU mapping, by any way of asking (EPERM).
+ *
+ * SUBTEST: no-export
+ * Description: There is no dma-buf (EPERM).
+ *
+ * SUBTEST: advice
+ * Description: Populate, evict and revalidate do what they say.
+ *
+ * SUBTEST: revoke
+ * Description: A revoked object is refused by submits.
+ *
+ * SUBTEST: bad-arguments
+ * Description: Bad flags, alignments, ranges and pointers are refused and leave nothing behind (class 3).
+ *
+ * SUBTEST: bad-address
+ * Description: Addresses that are not mapped, in part or at all, or not the caller's are refused (class 12).
+ *
+ * SUBTEST: bad-protection
+ * Description: Memory that the caller may not read or write is refused (class 9).
+ *
+ * SUBTEST: refused-pfnmap
+ * Description: Mappings of bare frames are refused.
+ *
+ * SUBTEST: refused-zcgem
+ * Description: Mappings of a zcgem object or of its dma-buf are refused (class 8).
+ *
+ * SUBTEST: refused-secret
+ * Description: Secret memory, which the kernel itself has not mapped, is refused.
+ *
+ * SUBTEST: refused-ramfs
+ * Description: Files without write-back are refused.
+ */
+
+IGT_TEST_DESCRIPTION("Check objects that mirror address ranges");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define RW		(PROT_READ | PROT_WRITE)
+#define OLD		(1ull << 32)
+#define NEW		(2ull << 32)
+
+static struct drm_zcgem_userptr_range range_of(const void *address, uint64_t size)
+{
+	return (struct drm_zcgem_userptr_range) {
+		.address = (uintptr_t)address,
+		.size = size,
+	};
+}
+
+/* Wraps, and lets go of the object if that worked. */
+static int try_wrap(int fd, const void *address, uint64_t size, uint32_t flags)
+{
+	uint32_t handle;
+	int err = __zcgem_wrap_svm(fd, address, size, flags, &handle);
+
+	if (!err)
+		gem_close(fd, handle);
+	return err;
+}
+
+static void expect_refused(int fd, const void *address, uint64_t size)
+{
+	igt_assert_eq(try_wrap(fd, address, size, DRM_ZCGEM_WRAP_READONLY), -EFAULT);
+	igt_assert_eq(try_wrap(fd, address, size, 0), -EFAULT);
+}
+
+static void test_single(int fd)
+{
+	const uint64_t size = PAGES(67);
+	char *user = zcgem_anonymous(size);
+	struct drm_zcgem_gem_info info;
+	struct zcgem_snapshot before, now;
+	struct svm svm;
+
+	zcgem_take_snapshot(fd, &before);
+	svm_open(&svm, fd, user, size, 0);
+	svm_check_same(&svm, user);
+	svm_check_same(&svm, user);
+
+	zcgem_info(fd, svm.handle, &info);
+	igt_assert_eq_u64(info.size, size);
+	igt_assert_eq_u64(info.resident, size);
+	igt_assert_eq_u64(info.charged, 0);
+	igt_assert_eq_u64(info.pins, 0);
+	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_SVM);
+	igt_assert_eq_u32(info.flags, DRM_ZCGEM_INFO_RESIDENT);
+	zcgem_take_snapshot(fd, &now);
+	igt_assert_eq_u64(now.pinned_folios, before.pinned_folios);
+	igt_assert_eq_u64(now.charged_pages, before.charged_pages);
+	igt_assert_eq_u64(now.process_pins, before.process_pins);
+	igt_assert_eq_u64(now.notifiers, before.notifiers + 1);
+
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_SVM), 1);
+	igt_assert(zcgem_get_param(fd, DRM_ZCGEM_PARAM_BACKINGS) &
+		   (1 << DRM_ZCGEM_BACKING_SVM));
+	svm_close(&svm);
+	munmap(user, size);
+}
+
+static void test_list(int fd)
+{
+	char *one = zcgem_anonymous(PAGES(40)), *other = zcgem_shared_anonymous(PAGES(8));
+	/* backwards, next to each other, of another mapping, of one page, twice */
+	const struct drm_zcgem_userptr_range ranges[] = {
+		range_of(one + PAGES(30), PAGES(10)),
+		range_of(one, PAGES(3)),
+		range_of(one + PAGES(3), PAGES(4)),
+		range_of(other, PAGES(8)),
+		range_of(one + PAGES(7), PAGES(1)),
+		range_of(other, PAGES(8)),
+	};
+	uint32_t handle, buffer = zcgem_create(fd, PAGES(34), 0), i;
+	char *map = zcgem_mmap(fd, buffer, PAGES(34), RW), *at = map;
+
+	handle = zcgem_wrap_userptr(fd, ranges, ARRAY_SIZE(ranges), DRM_ZCGEM_WRAP_SVM);
+	zcgem_mark_all(one, PAGES(40), OLD);
+	zcgem_mark_all(other, PAGES(8), NEW);
+	zcgem_submit_op(fd, zcgem_op_copy(buffer, 0, handle, 0, PAGES(34)));
+	zcgem_wait(fd, buffer);
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		igt_assert(!memcmp(at, (void *)(uintptr_t)ranges[i].address, ranges[i].size));
+		at += ranges[i].size;
+	}
+
+	/* a copy from one place of the list to another */
+	zcgem_submit_op(fd, zcgem_op_copy(handle, PAGES(10), handle, PAGES(17), PAGES(7)));
+	zcgem_wait(fd, handle);
+	zcgem_check_marks(one, PAGES(7), NEW);
+	munmap(map, PAGES(34));
+	munmap(other, PAGES(8));
+	munmap(one, PAGES(40));
+}
+
+static void test_most_ranges(int fd)
+{
+	const uint32_t count = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+	const uint32_t pages = 4096;
+	struct drm_zcgem_userptr_range *ranges = calloc(count + 1, sizeof(*ranges));
+	char *user = zcgem_anonymous(PAGES(pages)), *map;
+	uint32_t handle, buffer, i;
+	uint64_t value;
+
+	igt_assert(ranges);
+	zcgem_mark_all(user, PAGES(pages), OLD);
+	for (i = 0; i <= count; i++)
+		ranges[i] = range_of(user + PAGES(i * 2749 % pages), PAGES(1));
+	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, count + 1, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -E2BIG);
+
+	handle = zcgem_wrap_userptr(fd, ranges, count, DRM_ZCGEM_WRAP_SVM);
+	buffer = zcgem_create(fd, count * sizeof(value), 0);
+	map = zcgem_mmap(fd, buffer, count * sizeof(value), RW);
+	/* the first word of each page */
+	zcgem_submit_op(fd, (struct drm_zcgem_op) {
+		.type = DRM_ZCGEM_OP_COPY,
+		.dst_handle = buffer,
+		.src_handle = handle,
+		.size = sizeof(value),
+		.height = count,
+		.dst_pitch = sizeof(value),
+		.src_pitch = PAGES(1),
+	});
+	zcgem_wait(fd, buffer);
+	for (i = 0; i < count; i++) {
+		memcpy(&value, map + i * sizeof(value), sizeof(value));
+		igt_assert_eq_u64(value, OLD + i * 2749 % pages);
+	}
+	munmap(map, count * sizeof(value));
+	munmap(user, PAGES(pages));
+	free(ranges);
+}
+
+static void run_kind(int fd, char *user, uint64_t size)
+{
+	struct svm svm;
+
+	igt_assert(user != MAP_FAILED);
+	svm_open(&svm, fd, user, size, 0);
+	svm_check_same(&svm, user);
+	svm_close(&svm);
+	/* not at the start of a huge page, and over the end of one */
+	svm_open(&svm, fd, user + PAGES(3), size - PAGES(5), 0);
+	svm_check_same(&svm, user + PAGES(3));
+	svm_close(&svm);
+	munmap(user, size);
+}
+
+static void test_kinds(int fd)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE;
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), hugetlb;
+
+	run_kind(fd, zcgem_anonymous(size), size);
+	run_kind(fd, zcgem_huge_anonymous(size), size);
+	run_kind(fd, zcgem_shared_anonymous(size), size);
+	run_kind(fd, zcgem_map_memfd(memfd, 0, size), size);
+	run_kind(fd, mmap(NULL, size, RW, MAP_PRIVATE, memfd, 0), size);
+	close(memfd);
+
+	/* the private mapping has copies of its own */
+	close(zcgem_memfd_hugetlb(2 * size, 0));
+	hugetlb = zcgem_memfd_hugetlb(size, 0);
+	run_kind(fd, zcgem_map_memfd(hugetlb, 0, size), size);
+	run_kind(fd, mmap(NULL, size, RW, MAP_PRIVATE, hugetlb, 0), size);
+	close(hugetlb);
+}
+
+static char disk_directory[] = "/tmp/igt-zcgem-disk-XXXXXX";
+
+static void unmount_disk(int sig)
+{
+	(void)sig;
+	umount2(disk_directory, MNT_DETACH);
+	rmdir(disk_directory);
+}
+
+/* A file system with write-back, in a file. */
+static void mount_disk(void)
+{
+	char image[64], command[128], device[32];
+	int control, number, loop, file;
+
+	igt_require_f(mkdtemp(disk_directory), "no directory in /tmp: %m\n");
+	igt_install_exit_handler(unmount_disk);
+	snprintf(image, sizeof(image), "%s.image", disk_directory);
+	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 %s 16M", image);
+	igt_require_f(!system(command), "cannot make an ext4 file system\n");
+	file = open(image, O_RDWR);
+	igt_assert_fd(file);
+	unlink(image);
+
+	control = open("/dev/loop-control", O_RDWR);
+	igt_require_f(control >= 0, "no loop devices: %m\n");
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	snprintf(device, sizeof(device), "/dev/loop%d", number);
+	loop = open(device, O_RDWR);
+	igt_require_f(number >= 0 && loop >= 0 &&
+		      !ioctl(loop, LOOP_CONFIGURE, &((struct loop_config) {
+			.fd = file,
+			.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+		      })), "%s: %m\n", device);
+	igt_require_f(!mount(device, disk_directory, "ext4", 0, NULL),
+		      "cannot mount ext4: %m\n");
+	close(loop);
+	close(file);
+}
+
+static int open_file(const char *directory, uint64_t size)
+{
+	char name[64];
+	int file;
+
+	snprintf(name, sizeof(name), "%s/file", directory);
+	file = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	igt_assert_fd(file);
+	igt_assert_eq(ftruncate(file, size), 0);
+	return file;
+}
+
+static void test_private_file(int fd)
+{
+	const uint64_t size = PAGES(9);
+	int file = open("/proc/self/exe", O_RDONLY);
+	unsigned char *user, *before = malloc(size);
+	struct svm svm;
+
+	igt_assert_fd(file);
+	igt_assert(before && pread(file, before, size, 0) == (ssize_t)size);
+	user = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+	igt_assert(user != MAP_FAILED);
+	igt_assert_eq(try_wrap(fd, user, size, 0), -EFAULT);
+	svm_open(&svm, fd, user, size, DRM_ZCGEM_WRAP_READONLY);
+	svm_read(&svm);
+	igt_assert(!memcmp(svm.map, before, size));
+	svm_close(&svm);
+	munmap(user, size);
+
+	user = mmap(NULL, size, RW, MAP_PRIVATE, file, 0);
+	igt_assert(user != MAP_FAILED);
+	svm_open(&svm, fd, user, size, 0);
+	svm_read(&svm);
+	igt_assert(!memcmp(svm.map, before, size));
+	svm_check_same(&svm, user);
+	svm_close(&svm);
+	munmap(user, size);
+
+	user = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+	igt_assert(user != MAP_FAILED);
+	igt_assert(!memcmp(user, before, size));
+	munmap(user, size);
+	free(before);
+	close(file);
+}
+
+static void test_file(int fd)
+{
+	const uint64_t size = PAGES(33);
+	char *user, *again = malloc(size);
+	struct svm svm;
+	int file;
+
+	mount_disk();
+	file = open_file(disk_directory, size);
+	user = zcgem_map_memfd(file, 0, size);
+	svm_open(&svm, fd, user, size, 0);
+	svm_check_same(&svm, user);
+	svm_write_marks(&svm, NEW);
+	igt_assert_eq(msync(user, size, MS_SYNC), 0);
+	svm_write_marks(&svm, OLD);
+	igt_assert_eq(msync(user, size, MS_SYNC), 0);
+	munmap(user, size);
+	posix_fadvise(file, 0, size, POSIX_FADV_DONTNEED);
+	igt_assert(again && pread(file, again, size, 0) == (ssize_t)size);
+	zcgem_check_marks(again, size, OLD);
+	svm_expect_gone(&svm);
+
+	/* a file that became too short is not there any more */
+	user = mmap(user, size, RW, MAP_SHARED | MAP_FIXED, file, 0);
+	igt_assert(user != MAP_FAILED);
+	svm_check_marks(&svm, OLD);
+	igt_assert_eq(ftruncate(file, size / 2), 0);
+	svm_expect_gone(&svm);
+	svm_close(&svm);
+	munmap(user, size);
+	free(again);
+	close(file);
+	unmount_disk(0);
+}
+
+static void test_readonly(int fd)
+{
+	const uint64_t size = PAGES(16);
+	char *user = zcgem_anonymous(size);
+	struct drm_zcgem_gem_info info;
+	struct svm svm;
+
+	zcgem_mark_all(user, size, OLD);
+	igt_assert_eq(mprotect(user, size, PROT_READ), 0);
+	svm_open(&svm, fd, user, size, DRM_ZCGEM_WRAP_READONLY);
+	zcgem_info(fd, svm.handle, &info);
+	igt_assert_eq_u32(info.flags, DRM_ZCGEM_INFO_READONLY | DRM_ZCGEM_INFO_RESIDENT);
+	svm_check_marks(&svm, OLD);
+	igt_assert_eq(mprotect(user, size, RW), 0);
+	zcgem_mark_all(user, size, NEW);
+	svm_check_marks(&svm, NEW);
+	zcgem_mark_all(svm.map, size, OLD);
+	igt_assert_eq(__svm_write(&svm), -EACCES);
+	zcgem_check_marks(user, size, NEW);
+	svm_close(&svm);
+	munmap(user, size);
+}
+
+static void test_never_written(int fd)
+{
+	const uint64_t size = PAGES(64);
+	char *user = zcgem_anonymous(size), *zero = zcgem_anonymous(PAGES(1));
+	uint64_t page_of_zeroes, *frames, i;
+	struct svm svm;
+
+	igt_assert_eq(zero[0], 0);
+	page_of_zeroes = zcgem_frame(zero);
+	svm_open(&svm, fd, user, size, DRM_ZCGEM_WRAP_READONLY);
+	memset(svm.map, 1, size);
+	svm_read(&svm);
+	for (i = 0; i < size; i++)
+		igt_assert_eq(((char *)svm.map)[i], 0);
+	frames = zcgem_frames(user, size);
+	for (i = 0; i < size / ZCGEM_PAGE; i++)
+		igt_assert_eq_u64(frames[i], page_of_zeroes);
+	free(frames);
+	zcgem_mark_all(user, size, NEW);
+	svm_check_marks(&svm, NEW);
+	svm_close(&svm);
+	munmap(user, size);
+
+	user = zcgem_anonymous(size);
+	igt_assert_eq(user[0] | user[size - 1], 0);
+	svm_open(&svm, fd, user, size, 0);
+	igt_assert_neq_u64(zcgem_frame(user), page_of_zeroes);
+	svm_check_same(&svm, user);
+	svm_close(&svm);
+	igt_assert_eq(zero[0], 0);
+	munmap(user, size);
+	munmap(zero, PAGES(1));
+}
+
+static void test_no_limit(int fd)
+{
+	const uint64_t size = PAGES(256);
+
+	igt_fork(child, 1) {
+		char *user = zcgem_anonymous(size);
+		uint32_t handle;
+		struct svm svm;
+
+		zcgem_become_user(12345, false);
+		zcgem_set_memlock(0);
+		igt_assert_eq(__zcgem_wrap_address(fd, user, size, 0, &handle), -ENOMEM);
+		svm_open(&svm, fd, user, size, 0);
+		svm_check_same(&svm, user);
+		svm_close(&svm);
+	}
+	igt_waitchildren();
+}
+
+static void test_no_mmap(int fd)
+{
+	const uint64_t size = PAGES(8);
+	char *user = zcgem_anonymous(size);
+	uint32_t handle, first = zcgem_create(fd, size, 0);
+	uint64_t offset = zcgem_mmap_offset(fd, first), ignored;
+	struct drm_mode_map_dumb dumb = {};
+	void *map;
+	int card;
+
+	igt_assert_eq(__zcgem_wrap_svm(fd, user, size, 0, &handle), 0);
+	igt_assert_eq(__zcgem_mmap_offset(fd, handle, &ignored), -EPERM);
+	gem_close(fd, handle);
+
+	/* whoever knows where the next object goes need not ask */
+	gem_close(fd, first);
+	igt_assert_eq(__zcgem_wrap_svm(fd, user, size, 0, &handle), 0);
+	map = mmap(NULL, size, RW, MAP_SHARED, fd, offset);
+	igt_assert(map == MAP_FAILED);
+	if (errno != EPERM)
+		igt_info("the guess at the offset was wrong: %m\n");
+	gem_close(fd, handle);
+
+	card = zcgem_open_card();
+	if (card >= 0) {
+		igt_assert_eq(__zcgem_wrap_svm(card, user, size, 0, &dumb.handle), 0);
+		do_ioctl_err(card, DRM_IOCTL_MODE_MAP_DUMB, &dumb, EPERM);
+		close(card);
+	}
+	munmap(user, size);
+}
+
+static void test_no_export(int fd)
+{
+	const uint64_t size = PAGES(8);
+	char *user = zcgem_anonymous(size);
+	struct drm_zcgem_gem_info info;
+	int dmabuf = -7;
+	struct svm svm;
+
+	svm_open(&svm, fd, user, size, 0);
+	igt_assert_eq(__zcgem_export(fd, svm.handle, O_CLOEXEC | O_RDWR, &dmabuf), -EPERM);
+	igt_assert_eq(__zcgem_export(fd, svm.handle, 0, &dmabuf), -EPERM);
+	zcgem_info(fd, svm.handle, &info);
+	igt_assert(!(info.flags & DRM_ZCGEM_INFO_EXPORTED));
+	svm_check_same(&svm, user);
+	svm_close(&svm);
+	munmap(user, size);
+}
+
+static uint64_t resident(int fd, uint32_t handle)
+{
+	struct drm_zcgem_gem_info info;
+
+	zcgem_info(fd, handle, &info);
+	return info.resident;
+}
+
+static void test_advice(int fd)
+{
+	const uint64_t size = PAGES(32);
+	char *user = zcgem_anonymous(size);
+	struct svm svm;
+
+	svm_open(&svm, fd, user, size, 0);
+	igt_assert_eq_u64(resident(fd, svm.handle), size);
+	zcgem_evict(fd, svm.handle, size);
+	igt_assert_eq_u64(resident(fd, svm.handle), 0);
+	zcgem_populate(fd, svm.handle, size, NULL);
+	igt_assert_eq_u64(resident(fd, svm.handle), size);
+	svm_check_same(&svm, user);
+	igt_assert_eq(madvise(user, size, MADV_DONTNEED), 0);
+	igt_assert_eq_u64(zcgem_frame(user), 0);
+	igt_assert_eq(__zcgem_revalidate(fd, svm.handle, size), 0);
+	/* it has faulted the pages in for the caller too */
+	igt_assert_neq_u64(zcgem_frame(user), 0);
+	svm_check_same(&svm, user);
+
+	/* there is no mapping whose tables could be filled */
+	igt_assert_eq(__zcgem_advise(fd, svm.handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, user),
+		      -EINVAL);
+	munmap(user, size);
+	igt_assert_eq(__zcgem_advise(fd, svm.handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL),
+		      -EFAULT);
+	igt_assert_eq(__zcgem_revalidate(fd, svm.handle, size), -EFAULT);
+	zcgem_evict(fd, svm.handle, size);
+	svm_close(&svm);
+}
+
+static void test_revoke(int fd)
+{
+	const uint64_t size = PAGES(8);
+	char *user = zcgem_anonymous(size);
+	struct svm svm;
+
+	svm_open(&svm, fd, user, size, 0);
+	svm_check_same(&svm, user);
+	do_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &((struct drm_zcgem_gem_revoke) {
+		.handle = svm.handle,
+	}));
+	igt_assert_eq(__svm_read(&svm), -EACCES);
+	igt_assert_eq(__svm_write(&svm), -EACCES);
+	zcgem_mark_all(user, size, NEW);
+	svm_close(&svm);
+	munmap(user, size);
+}
+
+static void test_bad_arguments(int fd)
+{
+	const uint64_t size = PAGES(4);
+	char *user = zcgem_anonymous(size);
+	struct drm_zcgem_userptr_range range = range_of(user, size);
+	uint32_t handle, bit;
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+
+	for (bit = 2; bit < 32; bit++)
+		igt_assert_eq(try_wrap(fd, user, size, 1u << bit), -EINVAL);
+	/* memfds are not mirrored */
+	igt_assert_eq(__zcgem_wrap_file(fd, memfd, size, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EINVAL);
+	close(memfd);
+
+	igt_assert_eq(try_wrap(fd, user + 1, size, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, size - 1, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, 0, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, (void *)-ZCGEM_PAGE, PAGES(2), 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, (1ull << 39) + ZCGEM_PAGE, 0), -EFBIG);
+	igt_assert_eq(__zcgem_wrap_userptr(fd, &range, 0, DRM_ZCGEM_WRAP_SVM, &handle), -EINVAL);
+	igt_assert_eq(__zcgem_wrap_userptr(fd, (void *)8, 1, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EFAULT);
+	munmap(user, size);
+}
+
+static void test_bad_address(int fd)
+{
+	const uint64_t size = PAGES(64);
+	char *user = zcgem_anonymous(size);
+	const struct drm_zcgem_userptr_range ranges[] = {
+		range_of(user, PAGES(8)),
+		range_of(user + PAGES(30), PAGES(8)),
+	};
+	uint32_t handle;
+
+	zcgem_mark_all(user, size, OLD);
+	munmap(user + PAGES(32), PAGES(1));
+	expect_refused(fd, user, size);
+	expect_refused(fd, user + PAGES(32), PAGES(1));
+	expect_refused(fd, user + PAGES(31), PAGES(2));
+	expect_refused(fd, user + PAGES(32), PAGES(2));
+	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, 2, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EFAULT);
+	igt_assert_eq(try_wrap(fd, user, PAGES(32), 0), 0);
+
+	expect_refused(fd, (void *)0, PAGES(1));
+	expect_refused(fd, (void *)0x7ffffffff000, PAGES(1));
+	expect_refused(fd, (void *)0x800000000000, PAGES(1));
+	expect_refused(fd, (void *)0xffffffff81000000, PAGES(16));
+	expect_refused(fd, (void *)0xffff888000000000, PAGES(1));
+	munmap(user, size);
+}
+
+static void test_bad_protection(int fd)
+{
+	const uint64_t size = PAGES(8);
+	char *user = zcgem_anonymous(size);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	char *reader = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
+
+	igt_assert(reader != MAP_FAILED);
+	zcgem_mark_all(user, size, OLD);
+	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_READ), 0);
+	igt_assert_eq(try_wrap(fd, user, size, 0), -EFAULT);
+	igt_assert_eq(try_wrap(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
+	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_NONE), 0);
+	expect_refused(fd, user, size);
+
+	igt_assert_eq(try_wrap(fd, reader, size, 0), -EFAULT);
+	igt_assert_eq(try_wrap(fd, reader, size, DRM_ZCGEM_WRAP_READONLY), 0);
+	munmap(reader, size);
+	munmap(user, size);
+	close(memfd);
+}
+
+/* Where the kernel shows a process its own frames, without letting it have them. */
+static void *find_mapping(const char *name)
+{
+	unsigned long start = 0;
+	char line[256];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	igt_assert(maps);
+	while (!start && fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, name) || sscanf(line, "%lx-", &start) != 1)
+			start = 0;
+	}
+	fclose(maps);
+	return (void *)start;
+}
+
+static void test_refused_pfnmap(int fd)
+{
+	char *vvar = find_mapping("[vvar]"), *vdso = find_mapping("[vdso]"), *map;
+	int mem = open("/dev/mem", O_RDWR);
+	unsigned int tried = 0;
+
+	if (vvar) {
+		tried++;
+		expect_refused(fd, vvar, PAGES(1));
+	}
+	if (vdso) {
+		tried++;
+		expect_refused(fd, vdso, PAGES(1));
+	}
+	if (mem >= 0) {
+		map = mmap(NULL, PAGES(1), RW, MAP_SHARED, mem, 0xf0000);
+		if (map != MAP_FAILED) {
+			tried++;
+			expect_refused(fd, map, PAGES(1));
+			munmap(map, PAGES(1));
+		}
+		close(mem);
+	}
+	igt_require_f(tried, "neither [vvar], [vdso] nor /dev/mem can be mapped\n");
+}
+
+static void test_refused_zcgem(int fd)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE;
+	uint32_t handle = zcgem_create(fd, size, 0);
+	char *object = zcgem_mmap(fd, handle, size, RW), *export;
+	char *user = zcgem_anonymous(PAGES(4));
+	uint32_t small = zcgem_create(fd, PAGES(4), 0);
+	int dmabuf = zcgem_export(fd, handle), other = zcgem_export(fd, small);
+	struct svm svm;
+
+	export = mmap(NULL, size, RW, MAP_SHARED, dmabuf, 0);
+	igt_assert(export != MAP_FAILED);
+	expect_refused(fd, object, PAGES(1));
+	zcgem_mark_all(object, size, OLD);
+	expect_refused(fd, object, size);
+	expect_refused(fd, object + PAGES(77), PAGES(1));
+	expect_refused(fd, export, size);
+
+	/* nor later, at addresses that were mirrored when there was other memory */
+	svm_open(&svm, fd, user, PAGES(4), 0);
+	svm_check_same(&svm, user);
+	igt_assert(mmap(user, PAGES(4), RW, MAP_SHARED | MAP_FIXED, other, 0) == user);
+	svm_expect_gone(&svm);
+	zcgem_mark_all(user, PAGES(4), NEW);
+	svm_expect_gone(&svm);
+	zcgem_check_marks(user, PAGES(4), NEW);
+	/* zapping it goes by the mirror's notifier */
+	do_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &((struct drm_zcgem_gem_revoke) {
+		.handle = small,
+	}));
+	svm_expect_gone(&svm);
+	igt_assert(zcgem_access_faults(user, false));
+	svm_close(&svm);
+	munmap(user, PAGES(4));
+	munmap(export, size);
+	munmap(object, size);
+	close(other);
+	close(dmabuf);
+}
+
+static void test_refused_secret(int fd)
+{
+#ifdef SYS_memfd_secret
+	int secret = syscall(SYS_memfd_secret, 0);
+	char *map;
+
+	igt_require_f(secret >= 0, "no secret memory: %m\n");
+	igt_assert_eq(ftruncate(secret, PAGES(2)), 0);
+	map = zcgem_map_memfd(secret, 0, PAGES(2));
+	expect_refused(fd, map, PAGES(2));
+	zcgem_mark_all(map, PAGES(2), 1);
+	expect_refused(fd, map, PAGES(2));
+	zcgem_check_marks(map, PAGES(2), 1);
+	munmap(map, PAGES(2));
+	close(secret);
+#else
+	(void)fd;
+	igt_skip("built without memfd_secret\n");
+#endif
+}
+
+static char ramfs_directory[] = "/tmp/igt-zcgem-XXXXXX";
+
+static void unmount_ramfs(int sig)
+{
+	(void)sig;
+	umount2(ramfs_directory, MNT_DETACH);
+	rmdir(ramfs_directory);
+}
+
+static void test_refused_ramfs(int fd)
+{
+	char *user;
+	int file;
+
+	igt_require_f(mkdtemp(ramfs_directory), "no directory in /tmp: %m\n");
+	igt_install_exit_handler(unmount_ramfs);
+	igt_require_f(!mount("ramfs", ramfs_directory, "ramfs", 0, NULL),
+		      "cannot mount a ramfs: %m\n");
+	file = open_file(ramfs_directory, PAGES(4));
+	igt_assert_fd(file);
+	user = zcgem_map_memfd(file, 0, PAGES(4));
+	zcgem_mark_all(user, PAGES(4), 1);
+	expect_refused(fd, user, PAGES(4));
+	zcgem_check_marks(user, PAGES(4), 1);
+	munmap(user, PAGES(4));
+	close(file);
+	unmount_ramfs(0);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("A job sees what the caller writes and the other way round, and nothing is pinned or charged");
+	igt_subtest("single")
+		zcgem_run_counted(fd, test_single);
+
+	igt_describe("A list of ranges of several mappings is one object in list order, also where ranges overlap");
+	igt_subtest("list")
+		zcgem_run_counted(fd, test_list);
+
+	igt_describe("The largest list is one object, page for page");
+	igt_subtest("most-ranges")
+		zcgem_run_counted(fd, test_most_ranges);
+
+	igt_describe("Anonymous memory, shmem, transparent huge pages and hugetlb, shared and private");
+	igt_subtest("kinds")
+		zcgem_run_counted(fd, test_kinds);
+
+	igt_describe("Of a private mapping of a file a job sees the file or the caller's copy, and never writes to the file");
+	igt_subtest("private-file")
+		zcgem_run_counted(fd, test_private_file);
+
+	igt_describe("A shared mapping of a file with write-back is mirrored, and what a job writes reaches the file");
+	igt_subtest("file")
+		zcgem_run_counted(fd, test_file);
+
+	igt_describe("Of a read-only object jobs read what the caller writes, and cannot write");
+	igt_subtest("readonly")
+		zcgem_run_counted(fd, test_readonly);
+
+	igt_describe("A read-only object leaves memory that was never written as it is; a writable one gives it pages");
+	igt_subtest("never-written")
+		zcgem_run_counted(fd, test_never_written);
+
+	igt_describe("No RLIMIT_MEMLOCK is needed");
+	igt_subtest("no-limit")
+		zcgem_run_counted(fd, test_no_limit);
+
+	igt_describe("There is no CPU mapping, by any way of asking (EPERM)");
+	igt_subtest("no-mmap")
+		zcgem_run_counted(fd, test_no_mmap);
+
+	igt_describe("There is no dma-buf (EPERM)");
+	igt_subtest("no-export")
+		zcgem_run_counted(fd, test_no_export);
+
+	igt_describe("Populate, evict and revalidate do what they say");
+	igt_subtest("advice")
+		zcgem_run_counted(fd, test_advice);
+
+	igt_describe("A revoked object is refused by submits");
+	igt_subtest("revoke")
+		zcgem_run_counted(fd, test_revoke);
+
+	igt_describe("Bad flags, alignments, ranges and pointers are refused and leave nothing behind");
+	igt_subtest("bad-arguments")
+		zcgem_run_refused(fd, test_bad_arguments);
+
+	igt_describe("Addresses that are not mapped, in part or at all, or not the caller's are refused");
+	igt_subtest("bad-address")
+		zcgem_run_refused(fd, test_bad_address);
+
+	igt_describe("Memory that the caller may not read or write is refused");
+	igt_subtest("bad-protection")
+		zcgem_run_refused(fd, test_bad_protection);
+
+	igt_describe("Mappings of bare frames are refused");
+	igt_subtest("refused-pfnmap")
+		zcgem_run_refused(fd, test_refused_pfnmap);
+
+	igt_describe("Mappings of a zcgem object or of its dma-buf are refused");
+	igt_subtest("refused-zcgem")
+		zcgem_run_counted(fd, test_refused_zcgem);
+
+	igt_describe("Secret memory, which the kernel itself has not mapped, is refused");
+	igt_subtest("refused-secret")
+		zcgem_run_refused(fd, test_refused_secret);
+
+	igt_describe("Files without write-back are refused");
+	igt_subtest("refused-ramfs")
+		zcgem_run_refused(fd, test_refused_ramfs);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
