@@ -194,11 +194,11 @@ def in_tree_source(code, wrappers, macros, users):
     for name, value in macros.items():
         code = re.sub(rf"\b{name};\n", f"{value};\n" if value else "", code)
         code = re.sub(rf"\b{name}\b", value, code)
-    code = includes(simplified(code))
+    code = simplified(code)
     if pasted:
         last = [found.end() for found in re.finditer(r'^#include .*\n', code, re.M)][-1]
         code = code[:last] + "\n" + "\n\n".join(pasted) + "\n" + code[last:]
-    return code
+    return includes(code)
 
 
 def in_tree_makefile(text):
