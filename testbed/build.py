@@ -69,13 +69,14 @@ def make_module(kernel, directory, log, flags=()):
 
 
 def module(kernel):
-    """zcgem.ko, or nothing where there are no module sources."""
+    """zcgem.ko and, for a kernel with KUnit, that of its tests; nothing without sources."""
     if not (ROOT / "drm/zcgem/Makefile").exists():
-        return None
+        return []
     top = BUILD / kernel.name
     for part in ("drm", "uapi"):
         mirror_sources(ROOT / part, top / part)
-    return make_module(kernel, top / "drm/zcgem", top / "module.log")
+    zcgem = make_module(kernel, top / "drm/zcgem", top / "module.log")
+    return [zcgem, *zcgem.parent.glob("tests/*.ko")]
 
 
 # Modules for tests only, each in a directory here: walker, by which tests look at page tables, and
@@ -93,16 +94,15 @@ def test_module(kernel, name):
 def modules(kernel, zcgem=True, extra=()):
     """A modules directory for a guest: stock ones, zcgem, others; with depmod's indexes."""
     with locked(kernel.name):
-        zcgem = module(kernel) if zcgem else None
+        zcgem = module(kernel) if zcgem else []
         base = BUILD / kernel.name / "root"
         target = base / "lib/modules" / kernel.version
         shutil.rmtree(base, ignore_errors=True)
         target.parent.mkdir(parents=True)
         shutil.copytree(kernel.module_directory(), target)
         (target / "updates").mkdir()
-        for path in [zcgem, *(test_module(kernel, name) for name in TEST_MODULES), *extra]:
-            if path:
-                shutil.copy(path, target / "updates")
+        for path in [*zcgem, *(test_module(kernel, name) for name in TEST_MODULES), *extra]:
+            shutil.copy(path, target / "updates")
         subprocess.run(["depmod", "-b", str(base), kernel.version], check=True)
         return {str(path.relative_to(base)): path.read_bytes()
                 for path in sorted(target.rglob("*")) if path.is_file()}

@@ -35,7 +35,7 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
                  programs=None, named=False, expected=None, quiet=60, debug=False,
-                 again=False):
+                 again=False, stock=True):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.expected = expected or {}  # test: the console report that it causes if it passes
@@ -43,6 +43,7 @@ class Group:
         self.named = named          # runs only when it is asked for by name
         self.again = again          # programs of other groups on another machine: by name only
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
+        self.stock = stock          # not only for debug kernels
         self.programs = programs    # of kind igt: these; None: those that no group names
         self.once = once        # does not depend on the kernel: run with the first one only
 
@@ -62,6 +63,7 @@ def groups():
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
         Group("svm", "igt", timeout=500,
               programs=["zcgem_svm", "zcgem_svm_follow", "zcgem_svm_stress"]),
+        Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", named=True, stock=False),
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
                         "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork",

@@ -241,7 +241,8 @@ def run(kernels, filters, offered=None, debug_kernel=None):
         modules = build.modules(k, extra=[] if k.sw_sync else [swsync.module(k)])
         boots = {}
         for group in chosen:
-            if group.once and name not in stock or name == debug_kernel and not group.debug:
+            if (group.once and name not in stock or name == debug_kernel and not group.debug
+                    or name in rootfs.SUITES and not group.stock):
                 continue
             if group.kind == "host":
                 host.append(functools.partial(group.command, k, modules))

@@ -17,6 +17,8 @@
  * objects die under dma_resv and in reclaim.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -69,6 +71,7 @@ int zcgem_charge(struct zcgem_charge *charge, unsigned long npages)
 	charge->npages = npages;
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_charge);
 
 /**
  * zcgem_uncharge() - Refund a charge.
@@ -89,3 +92,4 @@ void zcgem_uncharge(struct zcgem_charge *charge)
 	}
 	memset(charge, 0, sizeof(*charge));
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_uncharge);

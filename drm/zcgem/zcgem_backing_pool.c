@@ -10,6 +10,8 @@
  * a CPU mapping can reach them.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/err.h>
 #include <linux/mm.h>
 
@@ -98,3 +100,4 @@ struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 
 	ret = zcgem_object_init(obj, PAGE_ALIGN(size), NULL);
 	return ret ? ERR_PTR(ret) : obj;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_pool_create);

@@ -34,8 +34,10 @@
  */
 #ifdef ZCGEM_HAVE_UNQUOTED_IMPORT_NS
 #define ZCGEM_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS(DMA_BUF)
+#define ZCGEM_IMPORT_NS_KUNIT	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
 #else
 #define ZCGEM_IMPORT_NS_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
+#define ZCGEM_IMPORT_NS_KUNIT	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #endif
 
 /* A module beside the kernel has a version, which DKMS compares; in tree the kernel's will do. */

@@ -14,6 +14,8 @@
  * make one.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
@@ -47,6 +49,7 @@ void *zcgem_table_alloc(size_t count, size_t size)
 		return NULL;
 	return __vmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_table_alloc);
 
 /**
  * zcgem_table_free() - Free what zcgem_table_alloc() returned.
@@ -56,6 +59,7 @@ void zcgem_table_free(void *table)
 {
 	kvfree(table);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_table_free);
 
 static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long capacity)
 {
@@ -104,6 +108,7 @@ int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
 	extents->npages += npages;
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_append);
 
 /**
  * zcgem_extents_trim() - Give back the unused part of the table.
@@ -116,6 +121,7 @@ void zcgem_extents_trim(struct zcgem_extents *extents)
 	if (extents->count && extents->capacity - extents->count > extents->count / 8)
 		zcgem_extents_resize(extents, extents->count);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_trim);
 
 /**
  * zcgem_extents_free() - Free the table.
@@ -126,6 +132,7 @@ void zcgem_extents_free(struct zcgem_extents *extents)
 	zcgem_table_free(extents->table);
 	memset(extents, 0, sizeof(*extents));
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_free);
 
 /**
  * zcgem_extents_find() - Which run holds a page.
@@ -148,6 +155,7 @@ unsigned long zcgem_extents_find(const struct zcgem_extents *extents, pgoff_t pa
 	}
 	return low;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_find);
 
 /**
  * zcgem_extents_lookup() - Where a page is.
@@ -172,6 +180,7 @@ unsigned long zcgem_extents_lookup(const struct zcgem_extents *extents, pgoff_t 
 	*pfn = extents->table[index].pfn + skip;
 	return zcgem_extents_length(extents, index) - skip;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_lookup);
 
 /**
  * zcgem_extents_max_order() - Largest naturally aligned block.
@@ -194,6 +203,7 @@ unsigned int zcgem_extents_max_order(const struct zcgem_extents *extents)
 	}
 	return best;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_max_order);
 
 /**
  * zcgem_extents_histogram() - Count runs by size.
@@ -213,3 +223,4 @@ void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
 		by_order[min(order, entries - 1)]++;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_histogram);

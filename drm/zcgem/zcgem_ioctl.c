@@ -7,6 +7,8 @@
  * the copy of the result to the client, which the DRM core does.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
 
@@ -45,6 +47,7 @@ int zcgem_array_check(struct drm_device *drm, const struct drm_zcgem_array *arra
 	}
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_array_check);
 
 /**
  * zcgem_array_get() - Read one element of an array.
@@ -65,6 +68,7 @@ int zcgem_array_get(const struct drm_zcgem_array *array, u32 index, void *elemen
 	return copy_struct_from_user(element, size, u64_to_user_ptr(address),
 				     array->stride);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_array_get);
 
 static int zcgem_leaf_sizes(u64 *value)
 {

@@ -16,6 +16,8 @@
  * to anybody, and constant from then on. The inode lock is the only one taken.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -271,3 +273,4 @@ unsigned int zcgem_memfd_find(const struct zcgem_memfd *memfd, pgoff_t page)
 	}
 	return low;
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_memfd_find);

@@ -25,6 +25,7 @@
  * under it. It must never be taken in an MMU notifier.
  */
 
+#include <linux/error-injection.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -198,6 +199,7 @@ int zcgem_object_lock(struct zcgem_object *obj)
 {
 	return dma_resv_lock_interruptible(obj->bo.base.resv, NULL);
 }
+ALLOW_ERROR_INJECTION(zcgem_object_lock, ERRNO);
 
 /**
  * zcgem_object_unlock() - Release what zcgem_object_lock() took.

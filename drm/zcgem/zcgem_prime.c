@@ -23,6 +23,8 @@
  * nothing.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
@@ -367,6 +369,7 @@ struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 		info.flags = (flags & ~O_ACCMODE) | O_RDONLY;
 	return drm_gem_dmabuf_export(gem->dev, &info);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_gem_export);
 
 /**
  * zcgem_gem_prime_import() - &drm_driver.gem_prime_import.

@@ -13,6 +13,8 @@
  * evicts what has no fences, since it must not wait for them.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/mm.h>
 
 #include <drm/drm_vma_manager.h>
@@ -238,6 +240,7 @@ int zcgem_object_evict(struct zcgem_object *obj)
 	trace_zcgem_evict(obj);
 	return zcgem_object_drop_pages(obj);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_object_evict);
 
 /**
  * zcgem_object_drop_stale() - Let go of pages that have left their file.
@@ -292,6 +295,7 @@ int zcgem_object_revoke(struct zcgem_object *obj)
 	}
 	return zcgem_object_drop_pages(obj);
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_object_revoke);
 
 /**
  * zcgem_object_is_current() - Are an object's pages still those of their source?

@@ -16,6 +16,8 @@
  * layout is the same for 32-bit callers.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/compat.h>
 #include <linux/dma-buf.h>
 #include <linux/file.h>
@@ -35,7 +37,7 @@
 #include "zcgem_udmabuf.h"
 
 /* udmabuf knows three reasons where the native ioctl tells more apart. */
-static int zcgem_udmabuf_errno(int error)
+VISIBLE_IF_KUNIT int zcgem_udmabuf_errno(int error)
 {
 	switch (error) {
 	case -EBADF:
@@ -48,6 +50,7 @@ static int zcgem_udmabuf_errno(int error)
 		return error;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(zcgem_udmabuf_errno);
 
 /* A descriptor that may change before it is looked at again: then that one fails. */
 static bool zcgem_udmabuf_fd_readonly(int fd)
