@@ -149,6 +149,34 @@ void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap)
 	igt_assert_f(false, "the driver's counts do not settle\n");
 }
 
+static bool counts_come_back(int fd, const struct zcgem_snapshot *before,
+			     struct zcgem_snapshot *now)
+{
+	int step;
+
+	for (step = 0; step < SETTLE_STEPS; step++) {
+		read_counts(fd, now);
+		if (!memcmp(now, before, sizeof(*now)))
+			return true;
+		usleep(SETTLE_STEP_US);
+	}
+	return false;
+}
+
+/**
+ * zcgem_counts_come_back:
+ * @fd: zcgem descriptor
+ * @before: counts to compare with
+ *
+ * Returns: Whether every count comes back to exactly what it was.
+ */
+bool zcgem_counts_come_back(int fd, const struct zcgem_snapshot *before)
+{
+	struct zcgem_snapshot now;
+
+	return counts_come_back(fd, before, &now);
+}
+
 /**
  * zcgem_pinned_folios:
  * @fd: zcgem descriptor
@@ -174,14 +202,9 @@ uint64_t zcgem_pinned_folios(int fd)
 void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 {
 	struct zcgem_snapshot now;
-	int step;
 
-	for (step = 0; step < SETTLE_STEPS; step++) {
-		read_counts(fd, &now);
-		if (!memcmp(&now, before, sizeof(now)))
-			return;
-		usleep(SETTLE_STEP_US);
-	}
+	if (counts_come_back(fd, before, &now))
+		return;
 
 	igt_assert_eq_u64(now.objects, before->objects);
 	igt_assert_eq_u64(now.resident_bytes, before->resident_bytes);

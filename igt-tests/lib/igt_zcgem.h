@@ -49,6 +49,7 @@ int zcgem_open(void);
 int zcgem_open_card(void);
 void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
 uint64_t zcgem_pinned_folios(int fd);
+bool zcgem_counts_come_back(int fd, const struct zcgem_snapshot *before);
 void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before);
 void zcgem_run_counted(int fd, void (*test)(int fd));
 void zcgem_run_refused(int fd, void (*test)(int fd));
