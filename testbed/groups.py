@@ -64,6 +64,7 @@ def groups():
         Group("svm", "igt", timeout=500,
               programs=["zcgem_svm", "zcgem_svm_follow", "zcgem_svm_stress"]),
         Group("fuzz", "igt", timeout=600, programs=["zcgem_fuzz"], named=True),
+        Group("failure", "igt", timeout=300, programs=["zcgem_failure"], named=True),
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", named=True, stock=False),
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
