@@ -28,6 +28,9 @@
 
 #include <drm/zcgem_drm.h>
 
+/* Pages looked at between two chances for others to run. */
+#define ZCGEM_MEMFD_CHECK_BATCH	4096UL
+
 static void zcgem_memfd_backing_free(struct zcgem_object *obj)
 {
 	zcgem_memfd_abandon(obj->backing);
@@ -48,6 +51,23 @@ static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, struct 
 	return zcgem_memfd_pin(memfd, false);
 }
 
+/* Do all these pages belong to the file? */
+static bool zcgem_memfd_pages_are_of(unsigned long pfn, unsigned long end,
+				     const struct address_space *mapping)
+{
+	while (pfn < end) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+
+		if (READ_ONCE(folio->mapping) != mapping)
+			return false;
+		if (folio_test_large(folio))
+			pfn = folio_pfn(folio) + folio_nr_pages(folio);
+		else
+			pfn++;
+	}
+	return true;
+}
+
 static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
 {
 	const struct zcgem_memfd *memfd = obj->backing;
@@ -55,29 +75,24 @@ static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t
 	pgoff_t page = first, end = first + npages;
 	unsigned long e = zcgem_extents_find(extents, first);
 	unsigned int r = zcgem_memfd_find(memfd, first);
-	pgoff_t range_end = memfd->ranges[r].first + zcgem_memfd_range_pages(memfd, r);
 
 	while (page < end) {
-		unsigned long skip = page - extents->table[e].start;
-		unsigned long pfn = extents->table[e].pfn + skip;
-		unsigned long left = zcgem_extents_length(extents, e) - skip;
-		struct folio *folio = page_folio(pfn_to_page(pfn));
+		const struct zcgem_extent *extent = &extents->table[e];
+		pgoff_t extent_end = extent->start + zcgem_extents_length(extents, e);
+		pgoff_t range_end = memfd->ranges[r].first + zcgem_memfd_range_pages(memfd, r);
+		unsigned long pfn = extent->pfn + (page - extent->start);
+		unsigned long n = min3(extent_end, range_end, end) - page;
 
-		if (READ_ONCE(folio->mapping) !=
-		    memfd->files[memfd->ranges[r].file]->f_mapping)
+		n = min(n, ZCGEM_MEMFD_CHECK_BATCH);
+		if (!zcgem_memfd_pages_are_of(pfn, pfn + n,
+					      memfd->files[memfd->ranges[r].file]->f_mapping))
 			return false;
 
-		left = min(left, folio_nr_pages(folio) - (pfn - folio_pfn(folio)));
-		left = min_t(unsigned long, left, range_end - page);
-		page += left;
-		if (page >= end)
-			break;
-		if (page == range_end) {
-			r++;
-			range_end += zcgem_memfd_range_pages(memfd, r);
-		}
-		if (e + 1 < extents->count && page >= extents->table[e + 1].start)
+		page += n;
+		if (page == extent_end)
 			e++;
+		if (page == range_end)
+			r++;
 		cond_resched();
 	}
 	return true;

@@ -78,35 +78,15 @@ static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long cap
 }
 
 /**
- * zcgem_extents_append() - Add pages to the end.
- * @extents: the runs
- * @pfn: frame of the first page
- * @npages: number of pages, not zero
+ * zcgem_extents_grow() - Make room for more runs.
+ * @extents: the runs; the table is full
  *
- * A run that continues the last one physically is merged with it.
- *
- * Return: 0 or -ENOMEM, in which case nothing was added.
+ * Return: 0 or -ENOMEM, in which case nothing has changed.
  */
-int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
-			 unsigned long npages)
+int zcgem_extents_grow(struct zcgem_extents *extents)
 {
-	int ret;
-
-	if (!extents->count || zcgem_extents_end_pfn(extents) != pfn) {
-		if (extents->count == extents->capacity) {
-			ret = zcgem_extents_resize(extents,
-						   max(2 * extents->capacity,
-						       (unsigned long)ZCGEM_EXTENTS_FIRST));
-			if (ret)
-				return ret;
-		}
-		extents->table[extents->count].start = extents->npages;
-		extents->table[extents->count].pfn = pfn;
-		extents->count++;
-	}
-
-	extents->npages += npages;
-	return 0;
+	return zcgem_extents_resize(extents, max(2 * extents->capacity,
+						 (unsigned long)ZCGEM_EXTENTS_FIRST));
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_append);
 
@@ -196,8 +176,12 @@ unsigned int zcgem_extents_max_order(const struct zcgem_extents *extents)
 
 	for (i = 0; i < extents->count; i++) {
 		unsigned long pfn = extents->table[i].pfn;
-		unsigned long end = pfn + zcgem_extents_length(extents, i);
+		unsigned long length = zcgem_extents_length(extents, i);
+		unsigned long end = pfn + length;
 
+		/* Of many runs most are too short. */
+		if (length < 2UL << best)
+			continue;
 		while (round_up(pfn, 2UL << best) + (2UL << best) <= end)
 			best++;
 	}

@@ -2,6 +2,8 @@
 #ifndef _ZCGEM_EXTENTS_H_
 #define _ZCGEM_EXTENTS_H_
 
+#include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/types.h>
 
 /**
@@ -32,13 +34,15 @@ struct zcgem_extents {
 
 	/** @npages: Pages of all runs. */
 	pgoff_t npages;
+
+	/** @end_pfn: Frame after that of the last page, 0 if there is none. */
+	unsigned long end_pfn;
 };
 
 void *zcgem_table_alloc(size_t count, size_t size);
 void zcgem_table_free(void *table);
 
-int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
-			 unsigned long npages);
+int zcgem_extents_grow(struct zcgem_extents *extents);
 void zcgem_extents_trim(struct zcgem_extents *extents);
 void zcgem_extents_free(struct zcgem_extents *extents);
 
@@ -66,19 +70,38 @@ zcgem_extents_length(const struct zcgem_extents *extents, unsigned long index)
 }
 
 /**
- * zcgem_extents_end_pfn() - Frame that follows the last page.
+ * zcgem_extents_append() - Add pages to the end.
  * @extents: the runs
+ * @pfn: frame of the first page, not zero
+ * @npages: number of pages, not zero
  *
- * Return: the frame number after that of the last page, 0 if there is none.
+ * A run that continues the last one physically is merged with it. Called once a page
+ * where pages are small, so it is inline.
+ *
+ * Return: 0 or -ENOMEM, in which case nothing was added.
  */
-static inline unsigned long zcgem_extents_end_pfn(const struct zcgem_extents *extents)
+static inline int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
+				       unsigned long npages)
 {
-	const struct zcgem_extent *last;
+	if (extents->end_pfn != pfn) {
+		struct zcgem_extent *extent;
 
-	if (!extents->count)
-		return 0;
-	last = &extents->table[extents->count - 1];
-	return last->pfn + (extents->npages - last->start);
+		if (unlikely(extents->count == extents->capacity)) {
+			/* By a copy, so that a loop can keep its own in registers. */
+			struct zcgem_extents grown = *extents;
+
+			if (zcgem_extents_grow(&grown))
+				return -ENOMEM;
+			*extents = grown;
+		}
+		extent = &extents->table[extents->count++];
+		extent->start = extents->npages;
+		extent->pfn = pfn;
+	}
+
+	extents->npages += npages;
+	extents->end_pfn = pfn + npages;
+	return 0;
 }
 
 #endif /* _ZCGEM_EXTENTS_H_ */

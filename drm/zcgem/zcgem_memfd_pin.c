@@ -35,18 +35,22 @@
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
 
-/* Folios asked for at once: a page of pointers. */
-#define ZCGEM_MEMFD_BATCH	(PAGE_SIZE / sizeof(struct folio *))
+/*
+ * Folios asked for at once: less than a page of pointers, and a multiple of what the
+ * page cache is asked for at once, so that none are looked up and put back.
+ */
+#define ZCGEM_MEMFD_BATCH \
+	(16 * sizeof_field(struct folio_batch, folios) / sizeof(struct folio *))
 
 /* Under dma_resv or not, but never with the folio's file punched meanwhile. */
-static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio, pgoff_t index)
+static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio)
 {
 	struct folio *same;
 
 	if (folio_test_uptodate(folio) || is_file_hugepages(file))
 		return 0;
 
-	same = shmem_read_folio(file->f_mapping, index);
+	same = shmem_read_folio(file->f_mapping, folio->index);
 	if (IS_ERR(same))
 		return PTR_ERR(same);
 	folio_put(same);
@@ -55,46 +59,69 @@ static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio, pgo
 	return same == folio ? 0 : -EAGAIN;
 }
 
+/*
+ * Append pinned folios until there are end pages. Returns 0, -EAGAIN if not all of them
+ * could be used, or another errno; those that were not appended are unpinned.
+ */
+static int zcgem_memfd_add_folios(struct zcgem_pages *pages, struct file *file,
+				  struct folio **folios, unsigned long nr,
+				  unsigned long skip, pgoff_t end)
+{
+	unsigned long done = 0;
+	int ret;
+
+	while (done < nr) {
+		struct folio *folio;
+		unsigned long n;
+
+		if (!skip)
+			done += zcgem_pages_add_folios(pages, folios + done, nr - done,
+						       end - pages->extents.npages);
+		if (done == nr)
+			break;
+
+		/* Part of a folio, or one that needs more than that. */
+		folio = folios[done];
+		n = min_t(pgoff_t, end - pages->extents.npages, folio_nr_pages(folio) - skip);
+		ret = zcgem_memfd_make_uptodate(file, folio);
+		if (!ret)
+			ret = zcgem_pages_add_folio(pages, folio, skip, n);
+		if (ret) {
+			unpin_folios(folios + done, nr - done);
+			return ret;
+		}
+		done++;
+		skip = 0;
+	}
+	return 0;
+}
+
 /* Pin pages [start, start + npages) of a file and append them. */
 static int zcgem_memfd_pin_range(struct zcgem_pages *pages, struct file *file,
 				 struct folio **folios, pgoff_t start, pgoff_t npages)
 {
-	while (npages) {
+	loff_t last = ((loff_t)(start + npages) << PAGE_SHIFT) - 1;
+	pgoff_t end = pages->extents.npages + npages;
+	pgoff_t left;
+
+	while ((left = end - pages->extents.npages)) {
 		pgoff_t skip;
-		long i, nr;
+		long nr;
 		int ret;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 
-		nr = memfd_pin_folios(file, (loff_t)start << PAGE_SHIFT,
-				      ((loff_t)(start + npages) << PAGE_SHIFT) - 1,
-				      folios, ZCGEM_MEMFD_BATCH, &skip);
+		nr = memfd_pin_folios(file, (loff_t)(start + npages - left) << PAGE_SHIFT,
+				      last, folios, min_t(pgoff_t, left, ZCGEM_MEMFD_BATCH),
+				      &skip);
 		if (nr <= 0)
 			return nr ?: -EFAULT;
 
-		skip >>= PAGE_SHIFT;
-		for (i = 0; i < nr; i++) {
-			unsigned long n = min_t(pgoff_t, npages,
-						folio_nr_pages(folios[i]) - skip);
-
-			ret = zcgem_memfd_make_uptodate(file, folios[i], start);
-			if (ret == -EAGAIN) {
-				/* Look at this part of the file again. */
-				unpin_folios(folios + i, nr - i);
-				break;
-			}
-			if (!ret)
-				ret = zcgem_pages_add_folio(pages, folios[i], skip, n);
-			if (ret) {
-				unpin_folios(folios + i, nr - i);
-				return ret;
-			}
-			start += n;
-			npages -= n;
-			skip = 0;
-		}
+		ret = zcgem_memfd_add_folios(pages, file, folios, nr, skip >> PAGE_SHIFT, end);
+		if (ret && ret != -EAGAIN)
+			return ret;
 	}
 	return 0;
 }
@@ -203,7 +230,9 @@ struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd, bool fill)
 	unsigned int i;
 	int ret = 0;
 
-	folios = kmalloc_array(ZCGEM_MEMFD_BATCH, sizeof(*folios), GFP_KERNEL_ACCOUNT);
+	/* Memory may be cleared when it is allocated: no more than is needed. */
+	folios = kmalloc_array(min_t(pgoff_t, memfd->npages, ZCGEM_MEMFD_BATCH),
+			       sizeof(*folios), GFP_KERNEL_ACCOUNT);
 	if (!folios)
 		return ERR_PTR(-ENOMEM);
 	pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);

@@ -26,6 +26,9 @@
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
 
+/* Pages unpinned between two chances for others to run. */
+#define ZCGEM_PAGES_BATCH	512UL
+
 /**
  * zcgem_pages_alloc() - Make an empty set of pages.
  * @zdev: the device
@@ -72,7 +75,7 @@ int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 			  unsigned long skip, unsigned long npages)
 {
 	unsigned long pfn = folio_pfn(folio) + skip;
-	bool same = skip && zcgem_extents_end_pfn(&pages->extents) == pfn;
+	bool same = skip && pages->extents.end_pfn == pfn;
 	int ret;
 
 	ret = zcgem_extents_append(&pages->extents, pfn, npages);
@@ -92,6 +95,43 @@ int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 }
 
 /**
+ * zcgem_pages_add_folios() - Append whole folios, as long as that is simple.
+ * @pages: a set of file pages
+ * @folios: the folios, each with one pin that passes to @pages
+ * @nr: how many
+ * @npages: number of pages, of which the last folio may have more
+ *
+ * Stops at a folio that is not uptodate, and where there is no memory. This is what
+ * is done for each page of a large object of small pages: it is kept short.
+ *
+ * Return: how many of the folios were added; the caller keeps the pins of the others.
+ */
+unsigned long zcgem_pages_add_folios(struct zcgem_pages *pages, struct folio **folios,
+				     unsigned long nr, unsigned long npages)
+{
+	/* Nobody else sees the set yet, and a loop is shorter with a copy. */
+	struct zcgem_extents extents = pages->extents;
+	bool writable = pages->writable;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = folios[i];
+		unsigned long n = min(npages, folio_nr_pages(folio));
+
+		if (unlikely(!folio_test_uptodate(folio)))
+			break;
+		if (zcgem_extents_append(&extents, folio_pfn(folio), n))
+			break;
+		if (writable && unlikely(!folio_test_dirty(folio)))
+			folio_mark_dirty(folio);
+		npages -= n;
+	}
+	pages->extents = extents;
+	pages->nr_pins += i;
+	return i;
+}
+
+/**
  * zcgem_pages_seal() - Say that a set is complete.
  * @pages: the set
  *
@@ -105,6 +145,43 @@ void zcgem_pages_seal(struct zcgem_pages *pages)
 	atomic_long_add(pages->extents.npages, &pages->zdev->counters.resident_pages);
 }
 
+/* Both unpin whole folios, up to the one that has the last page before @end. */
+static unsigned long zcgem_pages_unpin_user(struct zcgem_pages *pages, unsigned long pfn,
+					    unsigned long end)
+{
+	while (pfn < end) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+
+		unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1, pages->writable);
+		pfn = folio_pfn(folio) + folio_nr_pages(folio);
+	}
+	return pfn;
+}
+
+static unsigned long zcgem_pages_unpin_file(struct zcgem_pages *pages, unsigned long pfn,
+					    unsigned long end)
+{
+	while (pfn < end) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+
+		zcgem_pages_dirty_folio(pages, folio);
+		if (folio_test_large(folio))
+			pfn = folio_pfn(folio) + folio_nr_pages(folio);
+		else
+			pfn++;
+		unpin_folio(folio);
+	}
+	return pfn;
+}
+
+static unsigned long zcgem_pages_unpin_part(struct zcgem_pages *pages, unsigned long pfn,
+					    unsigned long end)
+{
+	if (pages->pins == ZCGEM_PINS_USER)
+		return zcgem_pages_unpin_user(pages, pfn, end);
+	return zcgem_pages_unpin_file(pages, pfn, end);
+}
+
 static void zcgem_pages_unpin(struct zcgem_pages *pages)
 {
 	struct zcgem_extents *extents = &pages->extents;
@@ -114,20 +191,13 @@ static void zcgem_pages_unpin(struct zcgem_pages *pages)
 		unsigned long pfn = extents->table[i].pfn;
 		unsigned long end = pfn + zcgem_extents_length(extents, i);
 
-		while (pfn < end) {
-			struct folio *folio = page_folio(pfn_to_page(pfn));
-			unsigned long next = folio_pfn(folio) + folio_nr_pages(folio);
-
-			if (pages->pins == ZCGEM_PINS_USER) {
-				unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1,
-								 pages->writable);
-			} else {
-				zcgem_pages_dirty_folio(pages, folio);
-				unpin_folio(folio);
-			}
-			pfn = next;
+		while (pfn + ZCGEM_PAGES_BATCH < end) {
+			pfn = zcgem_pages_unpin_part(pages, pfn, pfn + ZCGEM_PAGES_BATCH);
+			cond_resched();
 		}
-		cond_resched();
+		zcgem_pages_unpin_part(pages, pfn, end);
+		if (i % ZCGEM_PAGES_BATCH == 0)
+			cond_resched();
 	}
 }
 

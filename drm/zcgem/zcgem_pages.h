@@ -69,6 +69,8 @@ struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, enum zcgem_pins
 				      bool writable);
 int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 			  unsigned long skip, unsigned long npages);
+unsigned long zcgem_pages_add_folios(struct zcgem_pages *pages, struct folio **folios,
+				     unsigned long nr, unsigned long npages);
 void zcgem_pages_seal(struct zcgem_pages *pages);
 void zcgem_pages_put(struct zcgem_pages *pages);
 

@@ -35,8 +35,12 @@
 static void zcgem_object_note_layout(struct zcgem_object *obj)
 {
 	const struct zcgem_extents *extents = &obj->pages->extents;
-	unsigned int order = zcgem_extents_max_order(extents);
+	unsigned int order = 0;
 	unsigned long i, block;
+
+	/* If small pages are all over the place no run is long, wherever it is. */
+	if (extents->npages - extents->count >= (PMD_SIZE >> PAGE_SHIFT) - 1)
+		order = zcgem_extents_max_order(extents);
 
 	if (order >= PUD_SHIFT - PAGE_SHIFT)
 		order = PUD_SHIFT - PAGE_SHIFT;
