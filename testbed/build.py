@@ -79,9 +79,9 @@ def module(kernel):
     return [zcgem, *zcgem.parent.glob("tests/*.ko")]
 
 
-# Modules for tests only, each in a directory here: walker, by which tests look at page tables, and
-# importer, a device that imports dma-bufs.
-TEST_MODULES = ["walker", "importer"]
+# Modules for tests only, each in a directory here: walker, by which tests look at page tables,
+# importer, a device that imports dma-bufs, and stopwatch, which takes the time of what importers do.
+TEST_MODULES = ["walker", "importer", "stopwatch"]
 
 
 def test_module(kernel, name):
