@@ -5,11 +5,11 @@ import argparse
 import shlex
 import sys
 
+import bench
 import build
 import debug
 import demo
 import groups
-import guestfiles
 import kernel
 import machine
 import rootfs
@@ -80,23 +80,13 @@ def command_test(args):
 
 
 def command_bench(args):
-    """Each program of bench/ in a guest of its own, in the deterministic mode."""
-    for name in args.kernel:
-        k, modules = prepare(name)
-        programs = guestfiles.programs("bench")
-        if not programs:
-            raise SystemExit("bed: bench/ has no programs")
-        for program in programs:
-            # The boot's leftovers would be counted too; idle time costs nothing here.
-            job = f"sleep 5; exec /work/{program.relative_to(build.ROOT)}\n"
-            vm = machine.Machine(k, machine.Options(smp=1, icount=True), job, modules)
-            vm.start()
-            outcome = vm.finish(args.timeout, echo=sys.stdout.buffer)
-            machine.report(outcome)
-            if not outcome.good:
-                return outcome.status or 1
-            vm.forget()
-    return 0
+    if args.publish:
+        return bench.publish(args.kernel)
+    arguments = ["--repeat", args.repeat, "--min-size", args.min_size]
+    if args.memory:
+        arguments += ["--memory", args.memory]
+    return bench.command(args.kernel, args.program, args.mode or bench.MODES,
+                         [str(word) for word in arguments], args.max_size, args.timeout)
 
 
 def command_demo(args):
@@ -139,8 +129,17 @@ def parser():
     sub.add_argument("--clients", action="store_true",
                      help="instead of zcgem's own tests, programs that use /dev/udmabuf or DRM nodes")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
-    sub = add("bench", command_bench, "run the programs of bench/, counting instructions", KERNELS)
-    sub.add_argument("--timeout", type=float, default=600, help="seconds for each; default 600")
+    sub = add("bench", command_bench, "compare zcgem with udmabuf and others", KERNELS)
+    sub.add_argument("--publish", action="store_true",
+                     help="measure nothing: copy tables and plots of earlier runs to the manual")
+    sub.add_argument("--mode", action="append", choices=bench.MODES, help="default: both")
+    sub.add_argument("--repeat", type=int, default=3, help="of each measurement; default 3")
+    sub.add_argument("--min-size", type=int, default=0, help="of a buffer, MiB; default 0")
+    sub.add_argument("--max-size", type=int, default=1024, help="of a buffer, MiB; default 1024")
+    sub.add_argument("--memory", help="only this kind: shmem, thp, hugetlb-2m, hugetlb-1g")
+    sub.add_argument("--timeout", type=float, default=3000,
+                     help="seconds for each program; default 3000")
+    sub.add_argument("program", nargs="*", metavar="PROGRAM", help="bench_PROGRAM; default: all")
     sub = add("run", command_run, "run a command in a guest", KERNELS[-1:], every)
     add_machine(sub)
     sub.add_argument("--timeout", type=float,

@@ -11,6 +11,7 @@ Groups of equal machine options share one boot.
 
 import os
 
+import bench
 import clients
 import console
 import demo
@@ -92,6 +93,7 @@ def groups():
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),
         Group("igt", "igt-system", timeout=240),
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
+        Group("bench", "host", bench.run_tests),
         Group("demo", "host", demo.run),
         # Minutes, for what seldom breaks.
         Group("packages", "host", packages.run, named=True),
