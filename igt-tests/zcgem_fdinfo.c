@@ -16,6 +16,7 @@
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_wrap.h"
 
@@ -95,6 +96,7 @@ struct fdinfo {
 	char driver[32];
 	uint64_t client;
 	unsigned int engines;
+	uint64_t busy;
 	uint64_t bytes[REGIONS][FIGURES];
 	unsigned int lines[REGIONS][FIGURES];
 };
@@ -123,6 +125,8 @@ static void parse_line(struct fdinfo *info, const char *line)
 		return;
 	}
 	info->engines += !strncmp(line, "drm-engine-", 11);
+	if (sscanf(line, "drm-engine-copy: %llu ns", &value) == 1)
+		info->busy = value;
 	if (sscanf(line, "%63[^:]: %llu %15s", key, &value, unit) < 2)
 		return;
 	for (region = 0; region < REGIONS; region++) {
@@ -564,12 +568,14 @@ static void test_gputop(int fd)
 
 	igt_require_f(!system("command -v gputop >/dev/null"), "no gputop\n");
 	read_fdinfo(fd, &info);
-	if (!info.engines)
-		gem_close(fd, handle);
-	igt_require_f(info.engines,
-		      "gputop shows clients that have used an engine, and zcgem has none\n");
+	igt_assert_eq(info.engines, 1);
+	igt_assert_eq_u64(info.busy, 0);
 
-	zcgem_populate(fd, handle, 5 << 20, NULL);
+	/* it shows clients that have used an engine */
+	zcgem_submit_op(fd, zcgem_op_fill32(handle, 0, 5 << 20, 1));
+	zcgem_wait(fd, handle);
+	read_fdinfo(fd, &info);
+	igt_assert_lt_u64(0, info.busy);
 	top = popen("TERM=dumb COLUMNS=120 LINES=60 gputop -n 2 -d 0.5 2>&1", "r");
 	igt_assert(top);
 	snprintf(pid, sizeof(pid), "%d ", getpid());

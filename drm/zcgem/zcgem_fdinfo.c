@@ -3,7 +3,8 @@
  * DOC: usage statistics
  *
  * What /proc/PID/fdinfo shows of a client, by the DRM usage-stats document: bytes
- * by kind of memory, each kind a region of its own. An object that several handles
+ * by kind of memory, each kind a region of its own, and the processor time that the
+ * client's submits took, of those that have ended. An object that several handles
  * or a dma-buf share is counted in each client and under "shared".
  *
  * Runs under the table's spinlock, so nothing may sleep: pages are looked at without
@@ -17,6 +18,7 @@
 
 #include "zcgem_compat.h"
 #include "zcgem_fdinfo.h"
+#include "zcgem_job.h"
 #include "zcgem_object.h"
 
 #include <drm/zcgem_drm.h>
@@ -62,6 +64,8 @@ void zcgem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	struct drm_gem_object *gem;
 	unsigned int i;
 	int id;
+
+	drm_printf(p, "drm-engine-copy:\t%llu ns\n", zcgem_client_busy(file));
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, gem, id) {

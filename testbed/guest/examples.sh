@@ -7,6 +7,7 @@ zcgem=/work/build/guest/userspace/tools/zcgem
 
 check "share_memfd" $examples/share_memfd
 check "wrap_address" $examples/wrap_address
+check "fences" $examples/fences
 check "replace_udmabuf, udmabuf" $examples/replace_udmabuf /dev/udmabuf
 check "replace_udmabuf, zcgem" $examples/replace_udmabuf "$(zcgem_node renderD)"
 
@@ -22,5 +23,6 @@ modprobe -r cirrus cirrus-qemu 2>/dev/null
 check "zcgem info" $zcgem info
 check "zcgem top" $zcgem top -n 2 -d 0.5
 check "zcgem objects" $zcgem objects
+check "zcgem copy" sh /work/testbed/guest/copy.sh $zcgem
 check_nothing_left
 echo "1..$number"
