@@ -40,15 +40,16 @@ IGT_TEST_DESCRIPTION("Check that CMA can be allocated beside objects");
 /* What hugetlb_cma= sets aside for pages of 1 GiB is what a program can allocate. */
 static void require_cma(void)
 {
+	bool found = false;
 	char area[64];
 	unsigned int node;
 
-	for (node = 0; node < 8; node++) {
+	for (node = 0; node < 8 && !found; node++) {
 		snprintf(area, sizeof(area), "/sys/kernel/mm/cma/hugetlb%u", node);
-		if (!access(area, F_OK) && !access(GIGANTIC, W_OK))
-			return;
+		found = !access(area, F_OK) && !access(GIGANTIC, W_OK);
 	}
-	igt_skip("no CMA for huge pages: boot a kernel that has CMA with hugetlb_cma=1G\n");
+	igt_require_f(found,
+		      "no CMA for huge pages: boot a kernel that has CMA with hugetlb_cma=1G\n");
 }
 
 static uint64_t free_cma(void)

@@ -132,7 +132,7 @@ static void check_wraps(int fd, int log)
 	expect_reason(log, wrap(fd, memfd, size, size, 0), -EINVAL, "after the end of the memfd");
 	expect_reason(log, wrap(fd, memfd, 0, 1ull << 61, 0), -EFBIG, "the ranges together");
 	expect_reason(log, wrap(fd, -1, 0, size, 0), -EBADF, "-1 is no file descriptor");
-	expect_reason(log, wrap(fd, fd, 0, size, 0), -EINVAL, "not a memfd");
+	expect_reason(log, wrap(fd, fd, 0, size, 0), -EBADFD, "not a memfd");
 	expect_reason(log, wrap(fd, open_memfd, 0, size, 0), -EINVAL, "lacks F_SEAL_SHRINK");
 	expect_reason(log, wrap(fd, sealed, 0, size, 0), -EPERM, "sealed against writing");
 	expect_reason(log, __zcgem_wrap(fd, &padded, 1, 0, &handle), -EINVAL,
