@@ -7,6 +7,7 @@
  */
 
 #include <linux/dma-resv.h>
+#include <linux/ktime.h>
 
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -37,8 +38,11 @@ int zcgem_ioctl_gem_wait(struct drm_device *drm, void *data, struct drm_file *fi
 	if (!gem)
 		return -ENOENT;
 
-	left = dma_resv_wait_timeout(gem->resv, dma_resv_usage_rw(write), true,
-				     drm_timeout_abs_to_jiffies(args->timeout_ns));
+	/* The tick that ends a wait may come before the time that was asked for. */
+	do {
+		left = dma_resv_wait_timeout(gem->resv, dma_resv_usage_rw(write), true,
+					     drm_timeout_abs_to_jiffies(args->timeout_ns));
+	} while (!left && ktime_to_ns(ktime_get()) < args->timeout_ns);
 	drm_gem_object_put(gem);
 	if (!left)
 		return -ETIME;
