@@ -37,7 +37,7 @@ static void fill(struct kunit *test, struct extents_model *model, struct rnd_sta
 		for (i = 0; i < n; i++)
 			model->pfns[model->npages++] = pfn + i;
 		next = pfn + n;
-		KUNIT_ASSERT_EQ(test, zcgem_extents_end_pfn(&model->extents), next);
+		KUNIT_ASSERT_EQ(test, model->extents.end_pfn, next);
 	}
 }
 
@@ -134,7 +134,7 @@ static void extents_empty(struct kunit *test)
 	unsigned long pfn;
 	u64 by_order[2];
 
-	KUNIT_EXPECT_EQ(test, zcgem_extents_end_pfn(&extents), 0);
+	KUNIT_EXPECT_EQ(test, extents.end_pfn, 0);
 	KUNIT_EXPECT_EQ(test, zcgem_extents_lookup(&extents, 0, &pfn), 0);
 	KUNIT_EXPECT_EQ(test, zcgem_extents_max_order(&extents), 0);
 	zcgem_extents_histogram(&extents, by_order, 2);
