@@ -116,7 +116,8 @@ class Wrapper:
             if len(given) != len(self.parameters):
                 raise Trouble(f"{self.name}() with {len(given)} arguments")
             values = dict(zip(self.parameters, given))
-            call = re.sub(r"\b(%s)\b" % "|".join(values), lambda m: values[m[1]],
+            # Not members of structures that have a parameter's name.
+            call = re.sub(r"(?<![.>])\b(%s)\b" % "|".join(values), lambda m: values[m[1]],
                           self.call) if values else self.call
             start = code.rindex("\n", 0, found.start()) + 1
             code = code[:found.start()] + fold(call, code[start:found.start()]) + code[end + 1:]
