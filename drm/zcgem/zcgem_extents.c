@@ -88,7 +88,7 @@ int zcgem_extents_grow(struct zcgem_extents *extents)
 	return zcgem_extents_resize(extents, max(2 * extents->capacity,
 						 (unsigned long)ZCGEM_EXTENTS_FIRST));
 }
-EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_append);
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_grow);
 
 /**
  * zcgem_extents_trim() - Give back the unused part of the table.
