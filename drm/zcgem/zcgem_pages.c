@@ -151,9 +151,11 @@ static unsigned long zcgem_pages_unpin_user(struct zcgem_pages *pages, unsigned 
 {
 	while (pfn < end) {
 		struct folio *folio = page_folio(pfn_to_page(pfn));
+		/* The pin may be all that keeps the folio. */
+		unsigned long next = folio_pfn(folio) + folio_nr_pages(folio);
 
 		unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1, pages->writable);
-		pfn = folio_pfn(folio) + folio_nr_pages(folio);
+		pfn = next;
 	}
 	return pfn;
 }
