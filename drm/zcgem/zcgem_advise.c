@@ -149,7 +149,8 @@ int zcgem_ioctl_gem_advise(struct drm_device *drm, void *data, struct drm_file *
 	if (!args->size || !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->size) ||
 	    !PAGE_ALIGNED(args->address) ||
 	    check_add_overflow(args->offset, args->size, &end))
-		return zcgem_refuse(drm, -EINVAL, "bad range: offset %#llx size %#llx address %#llx",
+		return zcgem_refuse(drm, -EINVAL,
+				    "bad range: offset %#llx size %#llx address %#llx",
 				    args->offset, args->size, args->address);
 	if (args->address && (args->advice != DRM_ZCGEM_ADVICE_POPULATE ||
 			      check_add_overflow(args->address, args->size, &address_end) ||

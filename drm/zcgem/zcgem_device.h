@@ -103,6 +103,8 @@ struct zcgem_device {
  * zcgem_refuse() - Refuse a call and say why.
  * @drm: the device
  * @error: negative errno, the value of the expression
+ * @fmt: the reason, as printf() takes it, without the end of the line
+ * @...: what it prints
  *
  * The reason goes to the kernel log at most ten times in five seconds for each place, and
  * only when DRM debugging is on.

@@ -91,21 +91,20 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 
 	inode_lock_shared(inode);
 	seals = zcgem_memfd_seals(file);
-	if (seals < 0) {
+	if (seals < 0)
 		ret = zcgem_refuse(drm, seals, "not a memfd");
-	} else if (!(seals & F_SEAL_SHRINK)) {
+	else if (!(seals & F_SEAL_SHRINK))
 		ret = zcgem_refuse(drm, -EINVAL, "memfd lacks F_SEAL_SHRINK");
-	} else if (!(file->f_mode & FMODE_READ)) {
+	else if (!(file->f_mode & FMODE_READ))
 		ret = zcgem_refuse(drm, -EACCES, "memfd is not open for reading");
-	} else if (memfd->readonly) {
+	else if (memfd->readonly)
 		ret = 0;
-	} else if (!(file->f_mode & FMODE_WRITE)) {
+	else if (!(file->f_mode & FMODE_WRITE))
 		ret = zcgem_refuse(drm, -EACCES, "memfd is not open for writing");
-	} else if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+	else if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		ret = zcgem_refuse(drm, -EPERM, "memfd is sealed against writing");
-	} else {
+	else
 		ret = mapping_map_writable(file->f_mapping);
-	}
 	inode_unlock_shared(inode);
 	return ret;
 }
