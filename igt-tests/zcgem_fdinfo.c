@@ -395,6 +395,8 @@ static void test_cycles(int fd)
 		gem_close(fd, handles[(i + 2) % 4]);
 	}
 	expect(fd, POOL, size, 0, 0, 0);
+	/* it may have been idle for long enough to be unpinned */
+	zcgem_populate(fd, stay[1], size, NULL);
 	expect(fd, MEMFD, size, 0, size, size);
 	expect(fd, USERPTR, size, 0, size, 0);
 	for (i = 0; i < 3; i++)

@@ -15,7 +15,7 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
     ("oom", r"\bOut of memory: Killed process"),
-    ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check|page dumped because|"
+    ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check\.c|page dumped because|"
              r"non-zero pgtables_bytes"),
     ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
                r"Object already free|(Redzone|Poison|Padding) overwritten|Objects remaining in"),

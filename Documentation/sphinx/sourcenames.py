@@ -21,9 +21,9 @@ DRIVER = "drm/zcgem"
 
 
 def sources(root, top):
-    """The C files below a directory."""
+    """The C files below a directory, without its tests."""
     return [path for path in sorted((root / top).rglob("*.[ch]"))
-            if not path.name.endswith(".mod.c")]
+            if not path.name.endswith(".mod.c") and path.parent.name != "tests"]
 
 
 class SourceName(SphinxRole):
