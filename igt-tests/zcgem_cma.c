@@ -6,11 +6,13 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_frames.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_wrap.h"
 
@@ -33,54 +35,86 @@
 
 IGT_TEST_DESCRIPTION("Check that CMA can be allocated beside objects");
 
-#define SIZE		(32ull << 20)
+/* About every second page of a program comes from CMA once most free pages are there. */
+#define SIZE		(64ull << 20)
+#define GIB		(1ull << 30)
 #define RW		(PROT_READ | PROT_WRITE)
 #define GIGANTIC	"/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
 
-/* What hugetlb_cma= sets aside for pages of 1 GiB is what a program can allocate. */
-static void require_cma(void)
-{
-	bool found = false;
-	char area[64];
-	unsigned int node;
+/* The page frames of the area: what hugetlb_cma= sets aside is a page of 1 GiB. */
+static struct {
+	uint64_t start;
+	uint64_t end;
+} cma;
 
-	for (node = 0; node < 8 && !found; node++) {
+static bool has_area(void)
+{
+	unsigned int node;
+	char area[64];
+
+	for (node = 0; node < 8; node++) {
 		snprintf(area, sizeof(area), "/sys/kernel/mm/cma/hugetlb%u", node);
-		found = !access(area, F_OK) && !access(GIGANTIC, W_OK);
+		if (!access(area, F_OK))
+			return !access(GIGANTIC, W_OK);
 	}
-	igt_require_f(found,
-		      "no CMA for huge pages: boot a kernel that has CMA with hugetlb_cma=1G\n");
+	return false;
 }
 
-static uint64_t free_cma(void)
+static void take_area(void)
 {
-	return zcgem_read_key("/proc/meminfo", "CmaFree");
+	zcgem_change_setting(GIGANTIC, "1");
+	igt_assert_eq_u64(zcgem_read_number(GIGANTIC), 1);
+}
+
+static void require_cma(void)
+{
+	char *area;
+
+	igt_require_f(has_area(),
+		      "no CMA for huge pages: boot a kernel that has CMA with hugetlb_cma=1G\n");
+	take_area();
+	area = mmap(NULL, GIB, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1, 0);
+	igt_assert_f(area != MAP_FAILED, "%m\n");
+	area[0] = 1;
+	cma.start = zcgem_frame(area);
+	igt_assert_neq_u64(cma.start, 0);
+	cma.end = cma.start + GIB / ZCGEM_PAGE;
+	munmap(area, GIB);
+	zcgem_restore_settings();
+}
+
+static uint64_t count_in_cma(const void *memory)
+{
+	uint64_t *frames = zcgem_frames(memory, SIZE), i, count = 0;
+
+	for (i = 0; i < SIZE / ZCGEM_PAGE; i++) {
+		igt_assert_neq_u64(frames[i], 0);
+		count += frames[i] >= cma.start && frames[i] < cma.end;
+	}
+	free(frames);
+	return count;
 }
 
 static void fill_from_cma(void *memory)
 {
-	uint64_t idle = free_cma(), borrowed;
+	uint64_t count;
 
 	zcgem_mark_all(memory, SIZE, 1);
-	borrowed = idle - free_cma();
-	igt_info("%" PRIu64 " of %llu KiB are in CMA\n", borrowed, SIZE / 1024);
-	igt_require_f(borrowed > SIZE / 1024 / 2 && borrowed <= idle,
-		      "the test's pages are not in CMA\n");
+	count = count_in_cma(memory);
+	igt_info("%" PRIu64 " of %llu pages are in CMA\n", count, SIZE / ZCGEM_PAGE);
+	igt_require_f(count > SIZE / ZCGEM_PAGE / 8, "the test's pages are not in CMA\n");
 }
 
-/* The object's pages are gone from CMA, and every single page of CMA can be had. */
-static void check_beside(int fd, uint32_t handle, void *memory, uint64_t before)
+/* None of the object's pages is in CMA, and while they are pinned all of it can be had. */
+static void check_beside(int fd, uint32_t handle, void *memory)
 {
-	uint64_t left = before - free_cma();
 	char *object;
 
-	igt_info("%" PRId64 " KiB of CMA are in use beside the object\n", (int64_t)left);
-	igt_assert_lt_u64(before - SIZE / 1024 / 4, free_cma());
-	zcgem_check_marks(memory, SIZE, 1);
-	zcgem_change_setting(GIGANTIC, "1");
-	igt_assert_eq_u64(zcgem_read_number(GIGANTIC), 1);
-	igt_assert(zcgem_is_resident(fd, handle));
+	igt_assert_eq_u64(count_in_cma(memory), 0);
 	object = zcgem_mmap(fd, handle, SIZE, RW);
+	zcgem_check_marks(object, SIZE, 1);
+	take_area();
+	igt_assert(zcgem_is_resident(fd, handle));
 	zcgem_check_marks(object, SIZE, 1);
 	zcgem_check_same(object, memory, SIZE);
 	zcgem_restore_settings();
@@ -92,12 +126,10 @@ static void test_memfd(int fd)
 {
 	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
 	char *file = zcgem_map_memfd(memfd, 0, SIZE);
-	uint64_t before;
 
 	require_cma();
-	before = free_cma();
 	fill_from_cma(file);
-	check_beside(fd, zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0), file, before);
+	check_beside(fd, zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0), file);
 	munmap(file, SIZE);
 	zcgem_release_memfd(memfd);
 }
@@ -105,13 +137,11 @@ static void test_memfd(int fd)
 static void test_userptr(int fd)
 {
 	char *memory;
-	uint64_t before;
 
 	require_cma();
 	memory = zcgem_anonymous(SIZE);
-	before = free_cma();
 	fill_from_cma(memory);
-	check_beside(fd, zcgem_wrap_address(fd, memory, SIZE, 0), memory, before);
+	check_beside(fd, zcgem_wrap_address(fd, memory, SIZE, 0), memory);
 	munmap(memory, SIZE);
 }
 

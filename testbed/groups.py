@@ -79,8 +79,9 @@ def groups():
               options=machine.Options(mem="2G", append="movablecore=1G")),
         Group("numa", "igt", programs=["zcgem_numa"],
               options=machine.Options(mem="2G", smp="2,sockets=2", qemu=TWO_NODES)),
+        # So small that most of what is free is CMA, which the kernel then gives to programs.
         Group("cma", "igt", timeout=120, programs=["zcgem_cma"],
-              options=machine.Options(mem="4G", append="hugetlb_cma=1G")),
+              options=machine.Options(mem="2200M", append="hugetlb_cma=1G")),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.
