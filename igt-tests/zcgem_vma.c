@@ -66,6 +66,9 @@
  * SUBTEST: split-offset
  * Description: Pieces of a mapping that was split show their own pages (class 1).
  *
+ * SUBTEST: split-halves
+ * Description: Halves of a mapping are zapped by eviction as the whole was (class 1).
+ *
  * SUBTEST: split-vs-faults
  * Description: Splits race with faults and eviction.
  *
@@ -655,6 +658,29 @@ static void test_split_vs_faults(int fd)
 	try_each_leaf(fd, try_split_vs_faults);
 }
 
+/*
+ * Where a split is at 2 MiB nothing looks below a 1 GiB leaf. One that stayed would be
+ * zapped by halves, which 6.12 only does for a caller that holds mmap_lock.
+ */
+static void try_split_halves(int fd, struct view *view)
+{
+	uint64_t half = view->size / 2;
+
+	check_part(view, view->map, 0, view->size);
+	igt_assert_eq(madvise(view->map + half, half, MADV_RANDOM), 0);
+	zcgem_evict(fd, view->memory.handle, view->size);
+	check_part(view, view->map, 0, view->size);
+	igt_assert_eq(munmap(view->map + half, half), 0);
+	zcgem_evict(fd, view->memory.handle, view->size);
+	check_part(view, view->map, 0, half);
+	igt_assert_eq(munmap(view->map, half), 0);
+}
+
+static void test_split_halves(int fd)
+{
+	try_each_leaf(fd, try_split_halves);
+}
+
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -1141,6 +1167,10 @@ int igt_main()
 	igt_describe("Pieces of a mapping that was split show their own pages (class 1)");
 	igt_subtest("split-offset")
 		zcgem_run_counted(fd, test_split_offset);
+
+	igt_describe("Halves of a mapping are zapped by eviction as the whole was (class 1)");
+	igt_subtest("split-halves")
+		zcgem_run_counted(fd, test_split_halves);
 
 	igt_describe("Splits race with faults and eviction");
 	igt_subtest("split-vs-faults")
