@@ -73,7 +73,7 @@ def groups():
                         "zcgem_userptr_mm", "zcgem_userptr_refused"]),
         # Its last test has the OOM killer end a program beside objects of udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
-              options=machine.Options(mem="1536M"), quiet=600, named=True,
+              options=machine.Options(mem="1536M"), quiet=600,
               expected={"zcgem_pressure@pressure-udmabuf": console.killed("zcgem_pressure")}),
         Group("migrate", "igt", timeout=300, programs=["zcgem_migrate", "zcgem_userptr_migrate"],
               options=machine.Options(mem="2G", append="movablecore=1G")),

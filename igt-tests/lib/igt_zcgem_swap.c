@@ -51,6 +51,16 @@ static bool write_header(uint64_t size)
 }
 
 /**
+ * zcgem_end_swap:
+ *
+ * Ends the swap that zcgem_require_swap() made, before the test ends.
+ */
+void zcgem_end_swap(void)
+{
+	swap_off(0);
+}
+
+/**
  * zcgem_require_swap:
  * @size: bytes, free
  *

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+void zcgem_end_swap(void);
 void zcgem_require_swap(uint64_t size);
 bool zcgem_page_out(void *map, uint64_t size);
 
