@@ -70,7 +70,7 @@ def groups():
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
                         "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork",
-                        "zcgem_userptr_mm", "zcgem_userptr_refused"]),
+                        "zcgem_userptr_mm"]),
         # Its last test has the OOM killer end a program beside objects of udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
               options=machine.Options(mem="1536M"), quiet=600,
@@ -90,8 +90,10 @@ def groups():
               options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
                                       append="intel_iommu=on iommu.strict=1")),
         Group("mapping", "igt", timeout=500,
-              programs=["zcgem_fault", "zcgem_gup", "zcgem_vma"],
-              options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1")),
+              programs=["zcgem_fault", "zcgem_gup", "zcgem_userptr_refused", "zcgem_vma"],
+              # A page of 1 GiB, and memory that passes for a persistent one.
+              options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
+                                                       "memmap=64M!512M")),
         Group("igt", "igt-system", timeout=240),
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
         Group("bench", "host", bench.run_tests),

@@ -15,7 +15,8 @@ from debug.kernel import DebugKernel
 MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm", "drm",
            "drm_kms_helper", "drm_shmem_helper", "drm_ttm_helper", "drm_exec", "gpu-sched", "vgem",
            "cirrus", "cirrus-qemu", "bochs", "udmabuf", "configfs", "loop", "ext4", "crc32c_generic",
-           "intel-iommu", "virtio_iommu", "fuse", "zram"]
+           "intel-iommu", "virtio_iommu", "fuse", "zram", "nd_e820",
+           "nd_pmem"]
 
 
 def unpack_vmlinux(image):
