@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "igt.h"
@@ -62,6 +63,9 @@
  *
  * SUBTEST: table
  * Description: The table of objects in debugfs says of each what GEM_INFO says (class 16).
+ *
+ * SUBTEST: table-name
+ * Description: A creator's name cannot break the table of objects.
  *
  * SUBTEST: gputop
  * Description: IGT's gputop shows a zcgem client and its memory.
@@ -560,6 +564,23 @@ static void test_table(int fd)
 	close(memfd);
 }
 
+/* A name is any bytes, and an object keeps that of its creator. */
+static void test_table_name(int fd)
+{
+	int dir = igt_debugfs_dir(fd);
+	char name[17] = {};
+	struct row row;
+
+	igt_assert_fd(dir);
+	igt_assert_eq(prctl(PR_GET_NAME, name), 0);
+	igt_assert_eq(prctl(PR_SET_NAME, "two\nlines\t\x7f"), 0);
+	zcgem_create(fd, PAGES(27), 0);
+	igt_assert_eq(prctl(PR_SET_NAME, name), 0);
+	find_row(dir, PAGES(27), &row);
+	igt_assert_f(!strcmp(row.comm, "two?lines??     "), "'%s'\n", row.comm);
+	close(dir);
+}
+
 static void test_gputop(int fd)
 {
 	uint32_t handle = zcgem_create(fd, 5 << 20, 0);
@@ -639,6 +660,10 @@ int igt_main()
 	igt_describe("The table of objects in debugfs says of each what GEM_INFO says (class 16)");
 	igt_subtest("table")
 		zcgem_run_counted(fd, test_table);
+
+	igt_describe("A creator's name cannot break the table of objects");
+	igt_subtest("table-name")
+		zcgem_run_counted(fd, test_table_name);
 
 	igt_describe("IGT's gputop shows a zcgem client and its memory");
 	igt_subtest("gputop")

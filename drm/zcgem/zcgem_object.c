@@ -25,6 +25,7 @@
  * under it. It must never be taken in an MMU notifier.
  */
 
+#include <linux/ctype.h>
 #include <linux/error-injection.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -54,6 +55,7 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 					void *backing)
 {
 	struct zcgem_object *obj;
+	char *name;
 
 	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
 	if (!obj)
@@ -64,6 +66,10 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 	obj->caching = ttm_cached;
 	obj->creator = task_tgid_nr(current);
 	get_task_comm(obj->comm, current->group_leader);
+	/* It is part of a line wherever it is shown. */
+	for (name = obj->comm; *name; name++)
+		if (iscntrl(*name))
+			*name = '?';
 	INIT_LIST_HEAD(&obj->dma_maps);
 	INIT_LIST_HEAD(&obj->link);
 	INIT_LIST_HEAD(&obj->lru);
