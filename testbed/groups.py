@@ -42,7 +42,7 @@ class Group:
         self.expected = expected or {}  # test: the console report that it causes if it passes
         self.quiet = quiet          # seconds that an IGT test may say nothing
         self.named = named          # runs only when it is asked for by name
-        self.again = again          # programs of other groups on another machine: by name only
+        self.again = again          # programs of other groups on another machine
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.stock = stock          # not only for debug kernels
         self.programs = programs    # of kind igt: these; None: those that no group names
@@ -79,9 +79,8 @@ def groups():
               options=machine.Options(mem="2G", append="movablecore=1G")),
         Group("numa", "igt", programs=["zcgem_numa"],
               options=machine.Options(mem="2G", smp="2,sockets=2", qemu=TWO_NODES)),
-        # So small that most of what is free is CMA, which the kernel then gives to programs.
         Group("cma", "igt", timeout=120, programs=["zcgem_cma"],
-              options=machine.Options(mem="2200M", append="hugetlb_cma=1G")),
+              options=machine.Options(mem="2600M", append="hugetlb_cma=1G")),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.

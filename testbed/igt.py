@@ -51,7 +51,10 @@ def _kernel_warnings(entry, expected):
 
 
 def _reason(text, warnings):
-    """The line that says why."""
+    """The line that says why: of a requirement what the test says of it, if it does."""
+    told = re.search(r"^Test requirement: .*\n(?!Last errno)(.+)", text, re.M)
+    if told and "Failed assertion: " not in text:
+        return told.group(1)
     for pattern in (r"Failed assertion: .*", r"CRITICAL: .*", r"Test requirement: .*",
                     r"Test requirement not met.*", r"^SKIP: .*", r"Last errno.*"):
         found = re.search(pattern, text, re.M)

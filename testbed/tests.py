@@ -173,6 +173,9 @@ class Guest:
                          member.expected)
         missing = ({test.partition("@")[0] for test in member.names}
                    - {result.group for result in found})
+        if member.again:
+            for result in found:
+                result.group = f"{result.group} with {member.name}"
         return found + [results.Result(name, program, "", results.FAIL, "igt_runner did not run it")
                         for program in sorted(missing)]
 
@@ -209,7 +212,7 @@ def choose(filters, offered):
     chosen = []
     for group in offered:
         group.names = list_programs(group, offered)
-        if (group.named or group.again) and not filters:
+        if group.named and not filters:
             continue
         if not filters or any(fnmatch.fnmatch(group.name, pattern) for pattern in filters):
             chosen.append(group)
