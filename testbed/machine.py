@@ -220,12 +220,13 @@ class Machine:
         """Start the guest and wait for its init.
 
         About one boot in a hundred stops under TCG while a stock kernel changes its clock source,
-        long before anything of ours runs: then a second one is tried.
+        or dies of the breakpoints by which it patches its own code, long before anything of ours
+        runs: then another one is tried, twice at most.
         """
         self.slot = None if self.interactive else _slot()
-        for attempt in (1, 2):
+        for attempt in (1, 2, 3):
             self._start()
-            if self._came_up(BOOT_LIMIT * patience(self.kernel)) or attempt == 2:
+            if self._came_up(BOOT_LIMIT * patience(self.kernel)) or attempt == 3:
                 self.began = time.monotonic()
                 return
             print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",
@@ -253,11 +254,12 @@ class Machine:
         """Has init begun? A boot has stopped when the log stood still for limit seconds."""
         moved, size = self.began, 0
         while time.monotonic() < moved + limit:
-            if self.process.poll() is not None:
-                return True
+            ended = self.process.poll() is not None
             log = self.log.read_bytes() if self.log.exists() else b""
             if INIT_BEGINS.encode() in log:
                 return True
+            if ended:
+                return False
             if len(log) != size:
                 moved, size = time.monotonic(), len(log)
             time.sleep(0.1)
