@@ -23,6 +23,8 @@ struct bench_options {
 	uint64_t min_size, max_size;
 	/* Only this kind of memory, or NULL. */
 	const char *memory;
+	/* Tell between which marks of the clock each sample lies. */
+	bool profile;
 };
 
 extern struct bench_options bench_options;

@@ -12,6 +12,7 @@ import demo
 import groups
 import kernel
 import machine
+import profiler
 import rootfs
 import tests
 from debug import config, leaks
@@ -85,6 +86,9 @@ def command_bench(args):
     arguments = ["--repeat", args.repeat, "--min-size", args.min_size]
     if args.memory:
         arguments += ["--memory", args.memory]
+    if args.profile:
+        return profiler.command(args.kernel, args.program, [str(word) for word in arguments],
+                               args.max_size, args.timeout)
     return bench.command(args.kernel, args.program, args.mode or bench.MODES,
                          [str(word) for word in arguments], args.max_size, args.timeout)
 
@@ -132,6 +136,8 @@ def parser():
     sub = add("bench", command_bench, "compare zcgem with udmabuf and others", KERNELS)
     sub.add_argument("--publish", action="store_true",
                      help="measure nothing: copy tables and plots of earlier runs to the manual")
+    sub.add_argument("--profile", action="store_true",
+                     help="instead of figures, where each step's instructions are")
     sub.add_argument("--mode", action="append", choices=bench.MODES, help="default: both")
     sub.add_argument("--repeat", type=int, default=3, help="of each measurement; default 3")
     sub.add_argument("--min-size", type=int, default=0, help="of a buffer, MiB; default 0")
