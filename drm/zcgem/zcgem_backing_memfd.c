@@ -30,6 +30,8 @@
 
 /* Pages looked at between two chances for others to run. */
 #define ZCGEM_MEMFD_CHECK_BATCH	4096UL
+/* Ranges read from the client at once, onto the stack. */
+#define ZCGEM_MEMFD_RANGES_BATCH	16U
 
 static void zcgem_memfd_backing_free(struct zcgem_object *obj)
 {
@@ -46,7 +48,8 @@ static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, struct 
 {
 	struct zcgem_memfd *memfd = obj->backing;
 
-	if (obj->prepare_only || !zcgem_memfd_all_filled(memfd))
+	if (obj->prepare_only ||
+	    (zcgem_memfd_any_hugetlb(memfd) && !zcgem_memfd_all_filled(memfd)))
 		return ERR_PTR(-EAGAIN);
 	return zcgem_memfd_pin(memfd, false);
 }
@@ -153,6 +156,28 @@ struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 	return obj;
 }
 
+/* Read some of the ranges that the client named, and append them. */
+static int zcgem_memfd_add_ranges(struct zcgem_memfd *memfd, const struct drm_zcgem_array *array,
+				  u32 first, u32 nr)
+{
+	struct drm_zcgem_memfd_range ranges[ZCGEM_MEMFD_RANGES_BATCH];
+	u32 i;
+	int ret;
+
+	ret = zcgem_array_get_some(array, first, ranges, nr, sizeof(ranges[0]));
+	for (i = 0; i < nr && !ret; i++) {
+		struct drm_zcgem_memfd_range *range = &ranges[i];
+
+		if (range->pad)
+			return zcgem_refuse(&memfd->zdev->drm, -EINVAL, "pad of range %u is %#x",
+					    first + i, range->pad);
+		ret = zcgem_memfd_add_range(memfd, range->fd, range->offset, range->size);
+		if (!ret && range->watch_address)
+			ret = zcgem_memfd_add_watch(memfd, range->watch_address, range->size);
+	}
+	return ret;
+}
+
 /**
  * zcgem_memfd_create() - Make an object of memfd ranges.
  * @zdev: the device
@@ -165,7 +190,7 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 					const struct drm_zcgem_gem_wrap_memfd *args)
 {
 	struct zcgem_memfd *memfd;
-	u32 i;
+	u32 i, nr;
 	int ret;
 
 	if (args->flags & ~DRM_ZCGEM_WRAP_READONLY)
@@ -179,19 +204,9 @@ struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 	if (!memfd)
 		return ERR_PTR(-ENOMEM);
 
-	for (i = 0; i < args->ranges.count; i++) {
-		struct drm_zcgem_memfd_range range;
-
-		ret = zcgem_array_get(&args->ranges, i, &range, sizeof(range));
-		if (!ret && range.pad)
-			ret = zcgem_refuse(&zdev->drm, -EINVAL, "pad of range %u is %#x", i,
-					   range.pad);
-		if (!ret)
-			ret = zcgem_memfd_add_range(memfd, range.fd, range.offset,
-						    range.size);
-		if (!ret && range.watch_address)
-			ret = zcgem_memfd_add_watch(memfd, range.watch_address,
-						    range.size);
+	for (i = 0; i < args->ranges.count; i += nr) {
+		nr = min(args->ranges.count - i, ZCGEM_MEMFD_RANGES_BATCH);
+		ret = zcgem_memfd_add_ranges(memfd, &args->ranges, i, nr);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		if (ret) {

@@ -40,6 +40,9 @@ struct zcgem_memfd {
 	/** @nr_files: Entries of @files. */
 	unsigned int nr_files;
 
+	/** @last_fd: Descriptor that the last of @files was found by. */
+	int last_fd;
+
 	/** @ranges: In the order of the object. */
 	struct zcgem_memfd_range *ranges;
 
@@ -51,6 +54,12 @@ struct zcgem_memfd {
 
 	/** @room: Entries that the tables were made for. */
 	unsigned int room;
+
+	/** @only_file: Place of @files if there is room for one range only. */
+	struct file *only_file;
+
+	/** @only_range: Place of @ranges then. */
+	struct zcgem_memfd_range only_range;
 
 	/** @watch: Of the ranges that have a watch address, or NULL. */
 	struct zcgem_watch *watch;

@@ -17,6 +17,7 @@
 #include <kunit/visibility.h>
 
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -25,6 +26,9 @@
 #include "zcgem_extents.h"
 
 #define ZCGEM_EXTENTS_FIRST	8
+
+/* At most so many times what is needed now is made room for because it is likely. */
+#define ZCGEM_EXTENTS_LEAP	64UL
 
 /* Largest table that is taken from the page allocator in one piece, order 3. */
 #define ZCGEM_TABLE_KMALLOC	(PAGE_SIZE << 3)
@@ -61,6 +65,9 @@ void zcgem_table_free(void *table)
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_table_free);
 
+/* Runs that a search for a long one skips at once. */
+#define ZCGEM_EXTENTS_STRIDE	64UL
+
 static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long capacity)
 {
 	struct zcgem_extent *table;
@@ -89,6 +96,31 @@ int zcgem_extents_grow(struct zcgem_extents *extents)
 						 (unsigned long)ZCGEM_EXTENTS_FIRST));
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_grow);
+
+/**
+ * zcgem_extents_reserve() - Make room for many more runs at once.
+ * @extents: the runs
+ * @runs: how many zcgem_extents_push() may add after this
+ * @npages: pages that the object is expected to have in the end
+ *
+ * Where the pages so far were scattered, those to come will be, so there is made room
+ * for all of them rather than by doubling the table again and again. A wrong guess costs
+ * memory only until zcgem_extents_trim(), and no more than a few times what is needed.
+ *
+ * Return: 0 or -ENOMEM, in which case nothing has changed.
+ */
+int zcgem_extents_reserve(struct zcgem_extents *extents, unsigned long runs, pgoff_t npages)
+{
+	unsigned long need = extents->count + runs, likely_runs = 0;
+
+	if (need <= extents->capacity)
+		return 0;
+	if (extents->npages && npages > extents->npages)
+		likely_runs = div64_ul((u64)extents->count * npages, extents->npages);
+	likely_runs = min(likely_runs, ZCGEM_EXTENTS_LEAP * need);
+	return zcgem_extents_resize(extents, max3(need, likely_runs, 2 * extents->capacity));
+}
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_reserve);
 
 /**
  * zcgem_extents_trim() - Give back the unused part of the table.
@@ -163,31 +195,33 @@ unsigned long zcgem_extents_lookup(const struct zcgem_extents *extents, pgoff_t 
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_lookup);
 
 /**
- * zcgem_extents_max_order() - Largest naturally aligned block.
+ * zcgem_extents_find_block() - First run that holds a naturally aligned block.
  * @extents: the runs
+ * @order: of the block: 2^@order pages that start at a multiple of as many frames
  *
- * Return: the largest n for which some run holds 2^n pages that start at a
- * multiple of 2^n frames, 0 if there is no page.
+ * Return: index of the run, or @extents->count if none holds one.
  */
-unsigned int zcgem_extents_max_order(const struct zcgem_extents *extents)
+unsigned long zcgem_extents_find_block(const struct zcgem_extents *extents, unsigned int order)
 {
-	unsigned int best = 0;
-	unsigned long i;
+	const struct zcgem_extent *table = extents->table;
+	unsigned long i = 0, block = 1UL << order;
 
-	for (i = 0; i < extents->count; i++) {
-		unsigned long pfn = extents->table[i].pfn;
-		unsigned long length = zcgem_extents_length(extents, i);
-		unsigned long end = pfn + length;
+	while (i < extents->count) {
+		unsigned long ahead = i + ZCGEM_EXTENTS_STRIDE;
+		unsigned long end = table[i].pfn + zcgem_extents_length(extents, i);
 
-		/* Of many runs most are too short. */
-		if (length < 2UL << best)
+		/* Where many runs together are shorter than that, so is each of them. */
+		if (ahead < extents->count && table[ahead].start - table[i].start < block) {
+			i = ahead;
 			continue;
-		while (round_up(pfn, 2UL << best) + (2UL << best) <= end)
-			best++;
+		}
+		if (round_up(table[i].pfn, block) + block <= end)
+			break;
+		i++;
 	}
-	return best;
+	return i;
 }
-EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_max_order);
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_find_block);
 
 /**
  * zcgem_extents_histogram() - Count runs by size.

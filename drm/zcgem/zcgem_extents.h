@@ -43,13 +43,14 @@ void *zcgem_table_alloc(size_t count, size_t size);
 void zcgem_table_free(void *table);
 
 int zcgem_extents_grow(struct zcgem_extents *extents);
+int zcgem_extents_reserve(struct zcgem_extents *extents, unsigned long runs, pgoff_t npages);
 void zcgem_extents_trim(struct zcgem_extents *extents);
 void zcgem_extents_free(struct zcgem_extents *extents);
 
 unsigned long zcgem_extents_find(const struct zcgem_extents *extents, pgoff_t page);
 unsigned long zcgem_extents_lookup(const struct zcgem_extents *extents, pgoff_t page,
 				   unsigned long *pfn);
-unsigned int zcgem_extents_max_order(const struct zcgem_extents *extents);
+unsigned long zcgem_extents_find_block(const struct zcgem_extents *extents, unsigned int order);
 void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
 			     unsigned int entries);
 
@@ -70,37 +71,48 @@ zcgem_extents_length(const struct zcgem_extents *extents, unsigned long index)
 }
 
 /**
- * zcgem_extents_append() - Add pages to the end.
- * @extents: the runs
+ * zcgem_extents_push() - Add pages to the end where there is room.
+ * @extents: the runs, with room for one more
  * @pfn: frame of the first page, not zero
  * @npages: number of pages, not zero
  *
  * A run that continues the last one physically is merged with it. Called once a page
  * where pages are small, so it is inline.
- *
- * Return: 0 or -ENOMEM, in which case nothing was added.
  */
-static inline int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
-				       unsigned long npages)
+static inline void zcgem_extents_push(struct zcgem_extents *extents, unsigned long pfn,
+				      unsigned long npages)
 {
 	if (extents->end_pfn != pfn) {
-		struct zcgem_extent *extent;
+		struct zcgem_extent *extent = &extents->table[extents->count++];
 
-		if (unlikely(extents->count == extents->capacity)) {
-			/* By a copy, so that a loop can keep its own in registers. */
-			struct zcgem_extents grown = *extents;
-
-			if (zcgem_extents_grow(&grown))
-				return -ENOMEM;
-			*extents = grown;
-		}
-		extent = &extents->table[extents->count++];
 		extent->start = extents->npages;
 		extent->pfn = pfn;
 	}
 
 	extents->npages += npages;
 	extents->end_pfn = pfn + npages;
+}
+
+/**
+ * zcgem_extents_append() - Add pages to the end.
+ * @extents: the runs
+ * @pfn: frame of the first page, not zero
+ * @npages: number of pages, not zero
+ *
+ * As zcgem_extents_push(), after making room.
+ *
+ * Return: 0 or -ENOMEM, in which case nothing was added.
+ */
+static inline int zcgem_extents_append(struct zcgem_extents *extents, unsigned long pfn,
+				       unsigned long npages)
+{
+	if (unlikely(extents->count == extents->capacity)) {
+		int ret = zcgem_extents_grow(extents);
+
+		if (ret)
+			return ret;
+	}
+	zcgem_extents_push(extents, pfn, npages);
 	return 0;
 }
 

@@ -70,6 +70,39 @@ int zcgem_array_get(const struct drm_zcgem_array *array, u32 index, void *elemen
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_array_get);
 
+/**
+ * zcgem_array_get_some() - Read neighbouring elements of an array.
+ * @array: an array that zcgem_array_check() found good
+ * @first: the first of them
+ * @elements: where to put them
+ * @nr: how many
+ * @size: bytes of an element as this kernel knows it
+ *
+ * Return: as zcgem_array_get().
+ */
+int zcgem_array_get_some(const struct drm_zcgem_array *array, u32 first, void *elements,
+			 u32 nr, size_t size)
+{
+	u64 address;
+	u32 i;
+	int ret;
+
+	/* The client has the same idea of an element: they lie side by side. */
+	if (array->stride == size) {
+		if (check_add_overflow(array->pointer, (u64)first * size, &address))
+			return -EFAULT;
+		return copy_from_user(elements, u64_to_user_ptr(address), nr * size) ?
+			-EFAULT : 0;
+	}
+
+	for (i = 0; i < nr; i++) {
+		ret = zcgem_array_get(array, first + i, elements + i * size, size);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int zcgem_leaf_sizes(u64 *value)
 {
 	*value = PAGE_SIZE;

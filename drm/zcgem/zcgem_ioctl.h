@@ -15,6 +15,8 @@ struct drm_zcgem_array;
 int zcgem_array_check(struct drm_device *drm, const struct drm_zcgem_array *array);
 int zcgem_array_get(const struct drm_zcgem_array *array, u32 index, void *element,
 		    size_t size);
+int zcgem_array_get_some(const struct drm_zcgem_array *array, u32 first, void *elements,
+			 u32 nr, size_t size);
 
 int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *file);
 int zcgem_ioctl_gem_create(struct drm_device *drm, void *data, struct drm_file *file);

@@ -48,8 +48,10 @@ void zcgem_memfd_abandon(struct zcgem_memfd *memfd)
 			mapping_unmap_writable(memfd->files[i]->f_mapping);
 		fput(memfd->files[i]);
 	}
-	zcgem_table_free(memfd->files);
-	zcgem_table_free(memfd->ranges);
+	if (memfd->files != &memfd->only_file)
+		zcgem_table_free(memfd->files);
+	if (memfd->ranges != &memfd->only_range)
+		zcgem_table_free(memfd->ranges);
 	kfree(memfd);
 }
 
@@ -73,6 +75,11 @@ struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool
 	memfd->zdev = zdev;
 	memfd->readonly = readonly;
 	memfd->room = count;
+	if (count == 1) {
+		memfd->ranges = &memfd->only_range;
+		memfd->files = &memfd->only_file;
+		return memfd;
+	}
 	memfd->ranges = zcgem_table_alloc(count, sizeof(*memfd->ranges));
 	memfd->files = zcgem_table_alloc(count, sizeof(*memfd->files));
 	if (!memfd->ranges || !memfd->files) {
@@ -109,6 +116,35 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 	return ret;
 }
 
+/*
+ * The file of a descriptor, appended unless it is the last one already. Long lists rarely
+ * get here.
+ */
+static noinline struct file *zcgem_memfd_add_file(struct zcgem_memfd *memfd, int fd,
+						  struct file *last)
+{
+	struct file *file;
+	int ret;
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(zcgem_refuse(&memfd->zdev->drm, -EBADF,
+					    "%d is no file descriptor", fd));
+	memfd->last_fd = fd;
+	if (file == last) {
+		fput(file);
+		return file;
+	}
+
+	ret = zcgem_memfd_check_file(memfd, file);
+	if (ret) {
+		fput(file);
+		return ERR_PTR(ret);
+	}
+	memfd->files[memfd->nr_files++] = file;
+	return file;
+}
+
 /**
  * zcgem_memfd_add_range() - Append a range.
  * @memfd: what zcgem_memfd_begin() returned
@@ -124,7 +160,6 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 	struct zcgem_memfd_range *range;
 	struct file *file, *last;
 	u64 end;
-	int ret;
 
 	if (!size || !PAGE_ALIGNED(offset) || !PAGE_ALIGNED(size) ||
 	    check_add_overflow(offset, size, &end))
@@ -135,20 +170,14 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 		return zcgem_refuse(drm, -EFBIG, "the ranges together are more than %llu bytes",
 				    ZCGEM_MAX_SIZE);
 
-	file = fget(fd);
-	if (!file)
-		return zcgem_refuse(drm, -EBADF, "%d is no file descriptor", fd);
-
 	last = memfd->nr_files ? memfd->files[memfd->nr_files - 1] : NULL;
-	if (file == last) {
-		fput(file);
+	if (last && fd == memfd->last_fd) {
+		/* As if all ranges that name it had been read at once. */
+		file = last;
 	} else {
-		ret = zcgem_memfd_check_file(memfd, file);
-		if (ret) {
-			fput(file);
-			return ret;
-		}
-		memfd->files[memfd->nr_files++] = file;
+		file = zcgem_memfd_add_file(memfd, fd, last);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
 	}
 
 	if (end > i_size_read(file_inode(file)))

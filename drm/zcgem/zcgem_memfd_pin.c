@@ -42,6 +42,9 @@
 #define ZCGEM_MEMFD_BATCH \
 	(16 * sizeof_field(struct folio_batch, folios) / sizeof(struct folio *))
 
+/* Ranges pinned between two chances for others to run. */
+#define ZCGEM_MEMFD_TURNS	64
+
 /* Under dma_resv or not, but never with the folio's file punched meanwhile. */
 static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio)
 {
@@ -216,6 +219,126 @@ bool zcgem_memfd_all_filled(struct zcgem_memfd *memfd)
 	return true;
 }
 
+/* What zcgem_memfd_pin() has done so far. */
+struct zcgem_memfd_pinning {
+	struct zcgem_memfd *memfd;
+	struct zcgem_pages *pages;
+	/* Room for so many folios. */
+	struct folio **folios;
+	unsigned long room;
+	/* So many are pinned and wait to be added: one page each, all of one file. */
+	unsigned long waiting;
+	struct file *file;
+};
+
+/* Add what waits. Returns as zcgem_memfd_add_folios(). */
+static int zcgem_memfd_flush(struct zcgem_memfd_pinning *p)
+{
+	unsigned long nr = p->waiting;
+
+	p->waiting = 0;
+	return zcgem_memfd_add_folios(p->pages, p->file, p->folios, nr, 0,
+				      p->pages->extents.npages + nr);
+}
+
+/*
+ * Pin a range of a few pages and let its folios wait for more, so that what a long list of
+ * short ranges takes is little more than the pinning. Returns 0 or an errno; -EAGAIN if
+ * pages that were pinned before have to be pinned again.
+ */
+static int zcgem_memfd_pin_short(struct zcgem_memfd_pinning *p, struct file *file,
+				 pgoff_t start, pgoff_t npages)
+{
+	struct folio **folios = p->folios + p->waiting;
+	pgoff_t skip;
+	long nr;
+	int ret;
+
+	nr = memfd_pin_folios(file, (loff_t)start << PAGE_SHIFT,
+			      ((loff_t)(start + npages) << PAGE_SHIFT) - 1, folios, npages,
+			      &skip);
+	if (nr <= 0)
+		return nr ?: -EFAULT;
+
+	/* As many folios as pages: only the last may have more of its own. */
+	if (nr == npages && !skip && !folio_test_large(folios[nr - 1])) {
+		p->waiting += nr;
+		return 0;
+	}
+
+	ret = zcgem_memfd_flush(p);
+	if (ret) {
+		unpin_folios(folios, nr);
+		return ret;
+	}
+	return zcgem_memfd_add_folios(p->pages, file, folios, nr, skip >> PAGE_SHIFT,
+				      p->pages->extents.npages + npages);
+}
+
+/* Pin all of a range, or some of it. Returns as zcgem_memfd_pin_short(). */
+static int zcgem_memfd_pin_some(struct zcgem_memfd_pinning *p, struct file *file,
+				pgoff_t start, pgoff_t npages, bool fill)
+{
+	bool huge = is_file_hugepages(file);
+	int ret;
+
+	if (!huge && npages <= p->room) {
+		if (p->waiting && (p->file != file || p->waiting + npages > p->room)) {
+			ret = zcgem_memfd_flush(p);
+			if (ret)
+				return ret;
+		}
+		p->file = file;
+		return zcgem_memfd_pin_short(p, file, start, npages);
+	}
+
+	ret = zcgem_memfd_flush(p);
+	if (ret)
+		return ret;
+	if (huge && fill)
+		return zcgem_memfd_pin_hugetlb(p->pages, file, p->folios, start, npages);
+	return zcgem_memfd_pin_range(p->pages, file, p->folios, start, npages);
+}
+
+/* On an error some may be waiting. */
+static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
+{
+	struct zcgem_memfd *memfd = p->memfd;
+	unsigned int i = 0, turns = 0;
+	int ret;
+
+	while (p->pages->extents.npages < memfd->npages) {
+		pgoff_t done = p->pages->extents.npages + p->waiting;
+
+		if (turns++ % ZCGEM_MEMFD_TURNS == 0) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
+
+		if (done == memfd->npages) {
+			ret = zcgem_memfd_flush(p);
+		} else {
+			struct zcgem_memfd_range *range = &memfd->ranges[i];
+			pgoff_t npages = zcgem_memfd_range_pages(memfd, i);
+			pgoff_t skip = done - range->first;
+
+			if (skip == npages) {
+				i++;
+				continue;
+			}
+			ret = zcgem_memfd_pin_some(p, memfd->files[range->file],
+						   range->start + skip, npages - skip, fill);
+		}
+		/* Some that waited were not those of the file any more. */
+		if (ret == -EAGAIN)
+			i = zcgem_memfd_find(memfd, p->pages->extents.npages);
+		else if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /**
  * zcgem_memfd_pin() - Pin the pages of all ranges.
  * @memfd: a complete list
@@ -225,42 +348,32 @@ bool zcgem_memfd_all_filled(struct zcgem_memfd *memfd)
  */
 struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd, bool fill)
 {
-	struct zcgem_pages *pages;
-	struct folio **folios;
-	unsigned int i;
-	int ret = 0;
+	struct zcgem_memfd_pinning p = {
+		.memfd = memfd,
+		/* Memory may be cleared when it is allocated: no more than is needed. */
+		.room = min_t(pgoff_t, memfd->npages, ZCGEM_MEMFD_BATCH),
+	};
+	int ret;
 
-	/* Memory may be cleared when it is allocated: no more than is needed. */
-	folios = kmalloc_array(min_t(pgoff_t, memfd->npages, ZCGEM_MEMFD_BATCH),
-			       sizeof(*folios), GFP_KERNEL_ACCOUNT);
-	if (!folios)
+	p.folios = kmalloc_array(p.room, sizeof(*p.folios), GFP_KERNEL_ACCOUNT);
+	if (!p.folios)
 		return ERR_PTR(-ENOMEM);
-	pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);
-	if (!pages) {
-		kfree(folios);
+	p.pages = zcgem_pages_alloc(memfd->zdev, ZCGEM_PINS_FILE, !memfd->readonly);
+	if (!p.pages) {
+		kfree(p.folios);
 		return ERR_PTR(-ENOMEM);
 	}
 
-	for (i = 0; i < memfd->nr_ranges && !ret; i++) {
-		struct zcgem_memfd_range *range = &memfd->ranges[i];
-		struct file *file = memfd->files[range->file];
-		pgoff_t npages = zcgem_memfd_range_pages(memfd, i);
-
-		if (fill && is_file_hugepages(file))
-			ret = zcgem_memfd_pin_hugetlb(pages, file, folios, range->start,
-						      npages);
-		else
-			ret = zcgem_memfd_pin_range(pages, file, folios, range->start,
-						    npages);
-	}
-
-	kfree(folios);
+	ret = zcgem_memfd_pin_all(&p, fill);
+	if (ret)
+		unpin_folios(p.folios, p.waiting);
+	kfree(p.folios);
 	if (ret) {
-		drm_dbg_ratelimited(&memfd->zdev->drm, "pinning failed in range %u: %d\n",
-				    i - 1, ret);
-		zcgem_pages_put(pages);
+		drm_dbg_ratelimited(&memfd->zdev->drm, "pinning failed after %lu of %lu pages: %d\n",
+				    p.pages->extents.npages, memfd->npages, ret);
+		zcgem_pages_put(p.pages);
 		return ERR_PTR(ret);
 	}
-	zcgem_pages_seal(pages);
-	return pages;
+	zcgem_pages_seal(p.pages);
+	return p.pages;
 }

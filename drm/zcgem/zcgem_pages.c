@@ -26,8 +26,10 @@
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
 
-/* Pages unpinned between two chances for others to run. */
+/* Folios unpinned between two chances for others to run. */
 #define ZCGEM_PAGES_BATCH	512UL
+/* Runs that are looked at together. */
+#define ZCGEM_PAGES_RUNS	64UL
 
 /**
  * zcgem_pages_alloc() - Make an empty set of pages.
@@ -90,6 +92,8 @@ int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 	/* GUP has dirtied what it was asked to make writable. */
 	if (pages->pins == ZCGEM_PINS_FILE)
 		zcgem_pages_dirty_folio(pages, folio);
+	if (folio_test_large(folio))
+		pages->large = true;
 	pages->nr_pins++;
 	return 0;
 }
@@ -109,24 +113,32 @@ int zcgem_pages_add_folio(struct zcgem_pages *pages, struct folio *folio,
 unsigned long zcgem_pages_add_folios(struct zcgem_pages *pages, struct folio **folios,
 				     unsigned long nr, unsigned long npages)
 {
-	/* Nobody else sees the set yet, and a loop is shorter with a copy. */
-	struct zcgem_extents extents = pages->extents;
-	bool writable = pages->writable;
+	bool writable = pages->writable, large = pages->large;
+	struct zcgem_extents extents;
 	unsigned long i;
 
+	if (zcgem_extents_reserve(&pages->extents, nr, pages->extents.npages + npages))
+		return 0;
+
+	/* Nobody else sees the set yet, and a loop is shorter with a copy. */
+	extents = pages->extents;
 	for (i = 0; i < nr; i++) {
 		struct folio *folio = folios[i];
-		unsigned long n = min(npages, folio_nr_pages(folio));
+		unsigned long n = 1;
 
 		if (unlikely(!folio_test_uptodate(folio)))
 			break;
-		if (zcgem_extents_append(&extents, folio_pfn(folio), n))
-			break;
-		if (writable && unlikely(!folio_test_dirty(folio)))
+		if (unlikely(!folio_test_dirty(folio)) && writable)
 			folio_mark_dirty(folio);
+		if (folio_test_large(folio)) {
+			n = min(npages, folio_nr_pages(folio));
+			large = true;
+		}
+		zcgem_extents_push(&extents, folio_pfn(folio), n);
 		npages -= n;
 	}
 	pages->extents = extents;
+	pages->large = large;
 	pages->nr_pins += i;
 	return i;
 }
@@ -145,61 +157,100 @@ void zcgem_pages_seal(struct zcgem_pages *pages)
 	atomic_long_add(pages->extents.npages, &pages->zdev->counters.resident_pages);
 }
 
-/* Both unpin whole folios, up to the one that has the last page before @end. */
-static unsigned long zcgem_pages_unpin_user(struct zcgem_pages *pages, unsigned long pfn,
-					    unsigned long end)
+/* A page of a set whose folios all have one. */
+static void zcgem_pages_unpin_small(struct zcgem_pages *pages, unsigned long pfn)
 {
-	while (pfn < end) {
-		struct folio *folio = page_folio(pfn_to_page(pfn));
-		/* The pin may be all that keeps the folio. */
-		unsigned long next = folio_pfn(folio) + folio_nr_pages(folio);
+	/* Not page_folio(), which looks again whether the page is part of something larger. */
+	struct folio *folio = (struct folio *)pfn_to_page(pfn);
 
-		unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1, pages->writable);
-		pfn = next;
-	}
-	return pfn;
+	if (unlikely(!folio_test_dirty(folio)))
+		zcgem_pages_dirty_folio(pages, folio);
+	unpin_folio(folio);
 }
 
-static unsigned long zcgem_pages_unpin_file(struct zcgem_pages *pages, unsigned long pfn,
-					    unsigned long end)
+/* Unpin the folio that has a page. Returns the frame after that of its last page. */
+static unsigned long zcgem_pages_unpin_folio(struct zcgem_pages *pages, unsigned long pfn)
 {
-	while (pfn < end) {
-		struct folio *folio = page_folio(pfn_to_page(pfn));
+	struct folio *folio = page_folio(pfn_to_page(pfn));
+	/* The pin may be all that keeps the folio. */
+	unsigned long next = folio_pfn(folio) + folio_nr_pages(folio);
 
+	if (pages->pins == ZCGEM_PINS_USER) {
+		unpin_user_page_range_dirty_lock(pfn_to_page(pfn), 1, pages->writable);
+	} else {
 		zcgem_pages_dirty_folio(pages, folio);
-		if (folio_test_large(folio))
-			pfn = folio_pfn(folio) + folio_nr_pages(folio);
-		else
-			pfn++;
 		unpin_folio(folio);
 	}
-	return pfn;
+	return next;
 }
 
-static unsigned long zcgem_pages_unpin_part(struct zcgem_pages *pages, unsigned long pfn,
-					    unsigned long end)
+/* Runs [first, end) of a set whose folios all have one page. */
+static void zcgem_pages_unpin_small_runs(struct zcgem_pages *pages, unsigned long first,
+					 unsigned long end)
 {
-	if (pages->pins == ZCGEM_PINS_USER)
-		return zcgem_pages_unpin_user(pages, pfn, end);
-	return zcgem_pages_unpin_file(pages, pfn, end);
+	const struct zcgem_extents *extents = &pages->extents;
+	unsigned long i;
+
+	for (i = first; i < end; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+		unsigned long left = zcgem_extents_length(extents, i);
+
+		do {
+			zcgem_pages_unpin_small(pages, pfn++);
+			if (left % ZCGEM_PAGES_BATCH == 0)
+				cond_resched();
+		} while (--left);
+	}
+}
+
+/* One page each, and no two are neighbours: there may be millions, this is kept short. */
+static void zcgem_pages_unpin_scattered(struct zcgem_pages *pages, unsigned long first,
+					unsigned long end)
+{
+	const struct zcgem_extent *extent = &pages->extents.table[first];
+	const struct zcgem_extent *stop = &pages->extents.table[end];
+
+	for (; extent < stop; extent++)
+		zcgem_pages_unpin_small(pages, extent->pfn);
+}
+
+static void zcgem_pages_unpin_small_all(struct zcgem_pages *pages)
+{
+	const struct zcgem_extents *extents = &pages->extents;
+	unsigned long first, end;
+
+	for (first = 0; first < extents->count; first = end) {
+		end = min(first + ZCGEM_PAGES_RUNS, extents->count);
+		if (end < extents->count &&
+		    extents->table[end].start - extents->table[first].start == end - first)
+			zcgem_pages_unpin_scattered(pages, first, end);
+		else
+			zcgem_pages_unpin_small_runs(pages, first, end);
+		cond_resched();
+	}
 }
 
 static void zcgem_pages_unpin(struct zcgem_pages *pages)
 {
-	struct zcgem_extents *extents = &pages->extents;
-	unsigned long i;
+	const struct zcgem_extents *extents = &pages->extents;
+	unsigned long i, left = ZCGEM_PAGES_BATCH;
+
+	if (pages->pins == ZCGEM_PINS_FILE && !pages->large) {
+		zcgem_pages_unpin_small_all(pages);
+		return;
+	}
 
 	for (i = 0; i < extents->count; i++) {
 		unsigned long pfn = extents->table[i].pfn;
 		unsigned long end = pfn + zcgem_extents_length(extents, i);
 
-		while (pfn + ZCGEM_PAGES_BATCH < end) {
-			pfn = zcgem_pages_unpin_part(pages, pfn, pfn + ZCGEM_PAGES_BATCH);
-			cond_resched();
+		while (pfn < end) {
+			pfn = zcgem_pages_unpin_folio(pages, pfn);
+			if (!--left) {
+				cond_resched();
+				left = ZCGEM_PAGES_BATCH;
+			}
 		}
-		zcgem_pages_unpin_part(pages, pfn, end);
-		if (i % ZCGEM_PAGES_BATCH == 0)
-			cond_resched();
 	}
 }
 

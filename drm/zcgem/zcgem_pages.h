@@ -58,6 +58,9 @@ struct zcgem_pages {
 	 */
 	u64 generation;
 
+	/** @large: Some folios may have more than one page. */
+	bool large;
+
 	/** @nr_pins: Number of those pins. */
 	unsigned long nr_pins;
 

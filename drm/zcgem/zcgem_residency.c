@@ -34,32 +34,23 @@
  */
 static void zcgem_object_note_layout(struct zcgem_object *obj)
 {
+	static const unsigned int orders[] = { PUD_SHIFT - PAGE_SHIFT, PMD_SHIFT - PAGE_SHIFT };
 	const struct zcgem_extents *extents = &obj->pages->extents;
-	unsigned int order = 0;
-	unsigned long i, block;
+	unsigned int i;
 
-	/* If small pages are all over the place no run is long, wherever it is. */
-	if (extents->npages - extents->count >= (PMD_SIZE >> PAGE_SHIFT) - 1)
-		order = zcgem_extents_max_order(extents);
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		unsigned long run = zcgem_extents_find_block(extents, orders[i]);
+		const struct zcgem_extent *extent = &extents->table[run];
 
-	if (order >= PUD_SHIFT - PAGE_SHIFT)
-		order = PUD_SHIFT - PAGE_SHIFT;
-	else if (order >= PMD_SHIFT - PAGE_SHIFT)
-		order = PMD_SHIFT - PAGE_SHIFT;
-	else
-		order = 0;
-
-	block = 1UL << order;
-	for (i = 0; i < extents->count; i++) {
-		unsigned long pfn = extents->table[i].pfn;
-
-		if (round_up(pfn, block) + block <= pfn + zcgem_extents_length(extents, i)) {
+		if (run < extents->count) {
 			WRITE_ONCE(obj->map_phase,
-				   (pfn - extents->table[i].start) & (block - 1));
-			break;
+				   (extent->pfn - extent->start) & ((1UL << orders[i]) - 1));
+			WRITE_ONCE(obj->map_order, orders[i]);
+			return;
 		}
 	}
-	WRITE_ONCE(obj->map_order, order);
+	WRITE_ONCE(obj->map_phase, 0);
+	WRITE_ONCE(obj->map_order, 0);
 }
 
 /*

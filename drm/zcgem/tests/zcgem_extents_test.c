@@ -136,7 +136,7 @@ static void extents_empty(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, extents.end_pfn, 0);
 	KUNIT_EXPECT_EQ(test, zcgem_extents_lookup(&extents, 0, &pfn), 0);
-	KUNIT_EXPECT_EQ(test, zcgem_extents_max_order(&extents), 0);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_find_block(&extents, 0), 0);
 	zcgem_extents_histogram(&extents, by_order, 2);
 	KUNIT_EXPECT_EQ(test, by_order[0] + by_order[1], 0);
 	zcgem_extents_trim(&extents);
@@ -167,15 +167,42 @@ static void order_name(const struct order_case *one, char *name)
 
 KUNIT_ARRAY_PARAM(order, order_cases, order_name);
 
-static void extents_max_order(struct kunit *test)
+static void extents_find_block(struct kunit *test)
 {
 	const struct order_case *one = test->param_value;
 	struct zcgem_extents extents = {};
+	unsigned long i;
 
-	/* A run of one page in front must not matter. */
-	KUNIT_ASSERT_EQ(test, zcgem_extents_append(&extents, 77, 1), 0);
+	/* Many runs of one page in front must not matter, nor some behind. */
+	for (i = 0; i < 200; i++)
+		KUNIT_ASSERT_EQ(test, zcgem_extents_append(&extents, 7777 - 2 * i, 1), 0);
 	KUNIT_ASSERT_EQ(test, zcgem_extents_append(&extents, one->pfn, one->npages), 0);
-	KUNIT_EXPECT_EQ(test, zcgem_extents_max_order(&extents), one->order);
+	KUNIT_ASSERT_EQ(test, zcgem_extents_append(&extents, 77, 1), 0);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_find_block(&extents, one->order),
+			one->order ? 200 : 0);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_find_block(&extents, one->order + 1), 202);
+	zcgem_extents_free(&extents);
+}
+
+static void extents_reserve(struct kunit *test)
+{
+	struct zcgem_extents extents = {};
+	unsigned long i;
+
+	KUNIT_ASSERT_EQ(test, zcgem_extents_reserve(&extents, 100, 1000000), 0);
+	KUNIT_EXPECT_EQ(test, extents.capacity, 100);
+	for (i = 0; i < 100; i++)
+		zcgem_extents_push(&extents, 1 + 2 * i, 1);
+
+	/* All were scattered, so all of 1000 will be. */
+	KUNIT_ASSERT_EQ(test, zcgem_extents_reserve(&extents, 1, 1000), 0);
+	KUNIT_EXPECT_EQ(test, extents.capacity, 1000);
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, extents.table[i].pfn, 1 + 2 * i);
+
+	/* But not without a limit. */
+	KUNIT_ASSERT_EQ(test, zcgem_extents_reserve(&extents, 901, 1UL << 27), 0);
+	KUNIT_EXPECT_LE(test, extents.capacity, 64 * 1001);
 	zcgem_extents_free(&extents);
 }
 
@@ -204,7 +231,8 @@ static struct kunit_case extents_cases[] = {
 	KUNIT_CASE(extents_long_runs),
 	KUNIT_CASE(extents_merge),
 	KUNIT_CASE(extents_empty),
-	KUNIT_CASE_PARAM(extents_max_order, order_gen_params),
+	KUNIT_CASE_PARAM(extents_find_block, order_gen_params),
+	KUNIT_CASE(extents_reserve),
 	KUNIT_CASE(table_sizes),
 	{}
 };
