@@ -102,8 +102,8 @@ def publish(kernels):
         if not path.exists():
             raise SystemExit(f"bed: there are no figures of {name} yet")
         benchreport.write(name, json.loads(path.read_text()), path.parent)
-        for suffix in ("inc", "svg"):
-            shutil.copy(path.parent / f"{name}.{suffix}", target)
+        for suffix in (".inc", ".svg", "-profile.inc"):
+            shutil.copy(path.parent / (name + suffix), target)
     return 0
 
 

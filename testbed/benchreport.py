@@ -25,7 +25,10 @@ GOALS = [
     ("attach and map", ["shmem"], None, 1),
     ("attach and map, dynamic", ["hugetlb-2m"], None, 1 / 20),
     ("attach and map, dynamic", ["shmem"], None, 1),
+    ("vmap", ["hugetlb-2m"], None, 1 / 4),
     ("create", ["16384 ranges"], None, 1),
+    ("metadata", ["shmem"], None, 1),
+    ("metadata", LARGE, None, 1 / 64),
     ("frame, wrapped anew", LARGE, None, 1 / 2),
     ("frame, wrapped once", LARGE, None, 1 / 2),
 ]
@@ -34,7 +37,8 @@ GOALS = [
 def goal(kernel, figure):
     for step, memory, only, ratio in GOALS:
         if (step == figure["step"] and figure["memory"] in memory and only in (None, kernel)
-                and (figure["size"] == HEADLINE or figure["bench"] == "frames")):
+                and (figure["size"] == HEADLINE or figure["bench"] == "frames" or
+                     figure["bench"] == "footprint" and figure["size"] == 1 << 30)):
             return ratio
     return None
 
@@ -85,16 +89,29 @@ class Table:
             bench, step, memory, size = key
             ours, theirs = self.figure(key, "zcgem"), self.figure(key, "udmabuf")
             wanted = ours and goal(self.kernel, ours)
-            if not wanted or not theirs:
+            if not wanted or not theirs or not theirs["median"]:
                 continue
             ratio = ours["median"] / theirs["median"]
             name = f"{step}, {memory}" + ("" if size == HEADLINE else f", {size_name(size)}")
+            if ours["unit"] == "bytes":
+                name += ", bytes"
             alone = self.figure(key, "kernel")
             rows.append([name, amount(ours["median"]), amount(theirs["median"]),
                          amount(alone["median"]) if alone else "", fraction(ratio),
                          fraction(wanted), "yes" if ratio <= wanted else "**no**",
                          *self._times(key)])
         return rows
+
+    def missed(self):
+        """Keys of the rows that miss their goal."""
+        found = []
+        for key in self.cells:
+            ours, theirs = self.figure(key, "zcgem"), self.figure(key, "udmabuf")
+            wanted = ours and goal(self.kernel, ours)
+            if wanted and theirs and theirs["median"] and \
+                    ours["median"] > wanted * theirs["median"]:
+                found.append(key)
+        return found
 
     def _times(self, key):
         found = []
@@ -196,6 +213,16 @@ class Plot:
         return "\n".join(out + ["</svg>"]) + "\n"
 
 
+def profiles(table, texts):
+    """Of what ./bed bench --profile wrote, what is about rows that miss their goal."""
+    wanted = [f"{step}, {memory}, {size} bytes, {driver}:" for _, step, memory, size in
+              table.missed() for driver in ("zcgem", "udmabuf")]
+    parts = [part for text in texts for part in text.split("\n\n")]
+    found = [part.strip() for want in wanted for part in parts if part.startswith(want)]
+    lines = [line for part in found for line in [*part.splitlines(), ""]]
+    return "::\n\n" + "".join(f"    {line}".rstrip() + "\n" for line in lines) if found else ""
+
+
 def growth(kernel, table):
     """What create, close, and attach and map take, by size: zcgem drawn through, udmabuf dashed."""
     series = []
@@ -221,6 +248,8 @@ def write(kernel, figures, directory):
         f"# Kernel {kernel}\n\n## Goals, in instructions, and beside them time\n\n"
         + markdown(GOAL_HEAD, goals) + "\n## Everything\n\n" + markdown(ALL_HEAD, table.all_rows()))
     (directory / f"{kernel}.inc").write_text(restructured(GOAL_HEAD, goals))
+    texts = [path.read_text() for path in sorted(directory.glob(f"{kernel}-*.profile"))]
+    (directory / f"{kernel}-profile.inc").write_text(profiles(table, texts))
     plot = growth(kernel, table)
     if plot:
         (directory / f"{kernel}.svg").write_text(plot)
