@@ -52,8 +52,11 @@ struct zcgem_memfd {
 	/** @npages: Pages of all ranges. */
 	pgoff_t npages;
 
-	/** @room: Entries that the tables were made for. */
+	/** @room: Entries that @ranges was made for. */
 	unsigned int room;
+
+	/** @files_room: Entries that @files has room for. */
+	unsigned int files_room;
 
 	/** @only_file: Place of @files if there is room for one range only. */
 	struct file *only_file;

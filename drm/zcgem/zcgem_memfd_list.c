@@ -34,6 +34,9 @@
 #include "zcgem_object.h"
 #include "zcgem_watch.h"
 
+/* Files that a list has room for at first. */
+#define ZCGEM_MEMFD_FILES	16U
+
 /**
  * zcgem_memfd_abandon() - Free a list of ranges.
  * @memfd: the list
@@ -78,10 +81,13 @@ struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool
 	if (count == 1) {
 		memfd->ranges = &memfd->only_range;
 		memfd->files = &memfd->only_file;
+		memfd->files_room = 1;
 		return memfd;
 	}
 	memfd->ranges = zcgem_table_alloc(count, sizeof(*memfd->ranges));
-	memfd->files = zcgem_table_alloc(count, sizeof(*memfd->files));
+	/* Mostly all ranges are of few files. */
+	memfd->files_room = min(count, ZCGEM_MEMFD_FILES);
+	memfd->files = zcgem_table_alloc(memfd->files_room, sizeof(*memfd->files));
 	if (!memfd->ranges || !memfd->files) {
 		zcgem_memfd_abandon(memfd);
 		return NULL;
@@ -116,6 +122,23 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 	return ret;
 }
 
+static int zcgem_memfd_room_for_file(struct zcgem_memfd *memfd)
+{
+	unsigned int room = min(2 * memfd->files_room, memfd->room);
+	struct file **files;
+
+	if (memfd->nr_files < memfd->files_room)
+		return 0;
+	files = zcgem_table_alloc(room, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	memcpy(files, memfd->files, memfd->nr_files * sizeof(*files));
+	zcgem_table_free(memfd->files);
+	memfd->files = files;
+	memfd->files_room = room;
+	return 0;
+}
+
 /*
  * The file of a descriptor, appended unless it is the last one already. Long lists rarely
  * get here.
@@ -136,7 +159,9 @@ static noinline struct file *zcgem_memfd_add_file(struct zcgem_memfd *memfd, int
 		return file;
 	}
 
-	ret = zcgem_memfd_check_file(memfd, file);
+	ret = zcgem_memfd_room_for_file(memfd);
+	if (!ret)
+		ret = zcgem_memfd_check_file(memfd, file);
 	if (ret) {
 		fput(file);
 		return ERR_PTR(ret);
@@ -220,30 +245,22 @@ int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size)
 			       memfd->npages - npages, npages);
 }
 
-static void zcgem_memfd_trim_table(void **table, size_t used, size_t room, size_t size)
-{
-	void *smaller;
-
-	if (used > room / 2)
-		return;
-	smaller = zcgem_table_alloc(used, size);
-	if (!smaller)
-		return;
-	memcpy(smaller, *table, used * size);
-	zcgem_table_free(*table);
-	*table = smaller;
-}
-
 /**
- * zcgem_memfd_trim() - Give back the room that merged ranges and shared files did not need.
+ * zcgem_memfd_trim() - Give back the room that merged ranges did not need.
  * @memfd: a complete list
  */
 void zcgem_memfd_trim(struct zcgem_memfd *memfd)
 {
-	zcgem_memfd_trim_table((void **)&memfd->ranges, memfd->nr_ranges, memfd->room,
-			       sizeof(*memfd->ranges));
-	zcgem_memfd_trim_table((void **)&memfd->files, memfd->nr_files, memfd->room,
-			       sizeof(*memfd->files));
+	struct zcgem_memfd_range *smaller;
+
+	if (memfd->nr_ranges > memfd->room / 2)
+		return;
+	smaller = zcgem_table_alloc(memfd->nr_ranges, sizeof(*smaller));
+	if (!smaller)
+		return;
+	memcpy(smaller, memfd->ranges, memfd->nr_ranges * sizeof(*smaller));
+	zcgem_table_free(memfd->ranges);
+	memfd->ranges = smaller;
 }
 
 /**

@@ -320,15 +320,13 @@ static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
 			ret = zcgem_memfd_flush(p);
 		} else {
 			struct zcgem_memfd_range *range = &memfd->ranges[i];
-			pgoff_t npages = zcgem_memfd_range_pages(memfd, i);
 			pgoff_t skip = done - range->first;
+			pgoff_t left = zcgem_memfd_range_pages(memfd, i) - skip;
 
-			if (skip == npages) {
-				i++;
-				continue;
-			}
 			ret = zcgem_memfd_pin_some(p, memfd->files[range->file],
-						   range->start + skip, npages - skip, fill);
+						   range->start + skip, left, fill);
+			if (p->pages->extents.npages + p->waiting == done + left)
+				i++;
 		}
 		/* Some that waited were not those of the file any more. */
 		if (ret == -EAGAIN)
@@ -363,6 +361,8 @@ struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd, bool fill)
 		kfree(p.folios);
 		return ERR_PTR(-ENOMEM);
 	}
+
+	p.pages->expected = memfd->npages;
 
 	ret = zcgem_memfd_pin_all(&p, fill);
 	if (ret)

@@ -117,7 +117,7 @@ unsigned long zcgem_pages_add_folios(struct zcgem_pages *pages, struct folio **f
 	struct zcgem_extents extents;
 	unsigned long i;
 
-	if (zcgem_extents_reserve(&pages->extents, nr, pages->extents.npages + npages))
+	if (zcgem_extents_reserve(&pages->extents, nr, pages->expected))
 		return 0;
 
 	/* Nobody else sees the set yet, and a loop is shorter with a copy. */

@@ -46,6 +46,9 @@ struct zcgem_pages {
 	/** @extents: Where the pages are. */
 	struct zcgem_extents extents;
 
+	/** @expected: How many there will be, if that is known. */
+	pgoff_t expected;
+
 	/** @pins: What holds the pages in place. */
 	enum zcgem_pins pins;
 
