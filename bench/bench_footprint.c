@@ -3,6 +3,7 @@
  * What a driver's own data takes for a buffer: the growth of slab, vmalloc and page
  * tables of the kernel while one exists. The guest must be quiet.
  */
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,40 @@
 #include "drivers.h"
 #include "memory.h"
 
-/*
- * One buffer's few hundred bytes are lost in slabs that have room, and in what processors
- * keep of freed ones: what many take, after as many have used that up.
- */
+/* One buffer's few hundred bytes are lost among others': what many take, beside as many. */
 #define BUFFERS	64
 
-/* Bytes that the slab allocator has handed out, by its objects in use. */
-static uint64_t slab_bytes(void)
+/* What processors and nodes keep of freed objects counts as in use until it is given back. */
+static void shrink_slabs(void)
 {
-	uint64_t bytes = 0;
+	glob_t caches;
+	size_t i;
+
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
+		bench_fail("/sys/kernel/slab");
+	for (i = 0; i < caches.gl_pathc; i++)
+		bench_write_file(caches.gl_pathv[i], "1");
+	globfree(&caches);
+}
+
+/* Bytes of the objects in use, and of the slabs that they are in. */
+static void slab_bytes(uint64_t *objects, uint64_t *slabs)
+{
 	char line[512];
 	FILE *file;
 
+	*objects = *slabs = 0;
 	file = bench_check_pointer(fopen("/proc/slabinfo", "r"), "/proc/slabinfo");
 	while (fgets(line, sizeof(line), file)) {
-		unsigned long active, all, size;
+		unsigned long active, size, pages, count;
 
-		if (sscanf(line, "%*s %lu %lu %lu", &active, &all, &size) == 3)
-			bytes += (uint64_t)active * size;
+		if (sscanf(line, "%*s %lu %*u %lu %*u %lu : tunables %*u %*u %*u : slabdata %*u %lu",
+			   &active, &size, &pages, &count) != 4)
+			continue;
+		*objects += (uint64_t)active * size;
+		*slabs += (uint64_t)count * pages * SMALL_PAGE;
 	}
 	fclose(file);
-	return bytes;
 }
 
 /* Bytes of vmalloc areas, without their guard pages. */
@@ -72,19 +85,22 @@ static uint64_t meminfo(const char *name)
 	return kib * KIB;
 }
 
-/* Pages that slabs are made of are slab; free is what the page allocator has left. */
 struct usage {
-	uint64_t slab, vmalloc, free, slab_pages;
+	uint64_t slab, vmalloc, large;
 };
 
 static void look(struct usage *usage)
 {
+	uint64_t slabs, all;
+
 	/* Let the kernel finish what it puts off. */
 	usleep(200000);
-	usage->slab = slab_bytes();
+	shrink_slabs();
+	slab_bytes(&usage->slab, &slabs);
 	usage->vmalloc = vmalloc_bytes();
-	usage->free = meminfo("MemFree");
-	usage->slab_pages = meminfo("Slab");
+	/* What kmalloc() has of the page allocator counts here, too. */
+	all = meminfo("Slab");
+	usage->large = all > slabs ? all - slabs : 0;
 }
 
 static uint64_t above(uint64_t now, uint64_t before)
@@ -96,7 +112,7 @@ static void footprint(const struct driver *driver, int memfd, uint64_t size)
 {
 	struct buffer buffers[2 * BUFFERS];
 	struct usage before, after;
-	uint64_t slab, vmalloc, pages, other;
+	uint64_t slab, vmalloc, large;
 	unsigned int i;
 
 	for (i = 0; i < BUFFERS; i++)
@@ -107,13 +123,11 @@ static void footprint(const struct driver *driver, int memfd, uint64_t size)
 	look(&after);
 	slab = above(after.slab, before.slab);
 	vmalloc = above(after.vmalloc, before.vmalloc);
-	/* What kmalloc() has from the page allocator is neither. */
-	pages = above(before.free, after.free);
-	other = above(pages, vmalloc + above(after.slab_pages, before.slab_pages));
+	large = above(after.large, before.large);
 	bench_sample("metadata, slab", driver->name, "bytes", slab / BUFFERS);
 	bench_sample("metadata, vmalloc", driver->name, "bytes", vmalloc / BUFFERS);
-	bench_sample("metadata, other pages", driver->name, "bytes", other / BUFFERS);
-	bench_sample("metadata", driver->name, "bytes", (slab + vmalloc + other) / BUFFERS);
+	bench_sample("metadata, kmalloc of pages", driver->name, "bytes", large / BUFFERS);
+	bench_sample("metadata", driver->name, "bytes", (slab + vmalloc + large) / BUFFERS);
 	for (i = 0; i < 2 * BUFFERS; i++)
 		buffer_close(driver, &buffers[i]);
 }
