@@ -26,6 +26,7 @@
 #define FUZZ_HANDLES	14
 #define FUZZ_DMABUFS	8
 #define FUZZ_VIEWS	16
+#define FUZZ_MIRRORS	4
 #define FUZZ_CLIENTS	3
 #define FUZZ_HOLE	(-1)
 
@@ -147,6 +148,24 @@ struct fuzz_view {
 };
 
 /**
+ * struct fuzz_mirror - An SVM object.
+ * @file: what was mapped there when it was made, NULL if the entry is free
+ * @client: whose it is
+ * @handle: its name
+ * @first: page of the file that it begins with
+ * @npages: how many
+ * @readonly: jobs may not write
+ */
+struct fuzz_mirror {
+	struct fuzz_file *file;
+	int client;
+	uint32_t handle;
+	int first;
+	int npages;
+	bool readonly;
+};
+
+/**
  * struct fuzz_shared - An object that several sequences use at once.
  * @npages: pages; 0 if there is none
  * @handles: its handle at each client, which nobody closes
@@ -191,6 +210,7 @@ struct fuzz_config {
  * @handles: handles
  * @dmabufs: descriptors of dma-bufs
  * @views: mappings
+ * @mirrors: SVM objects
  * @shared_map: this sequence's mapping of the object of all, or NULL
  * @shared_words: what its words there are
  */
@@ -206,6 +226,7 @@ struct fuzz {
 	struct fuzz_handle handles[FUZZ_HANDLES];
 	struct fuzz_dmabuf dmabufs[FUZZ_DMABUFS];
 	struct fuzz_view views[FUZZ_VIEWS];
+	struct fuzz_mirror mirrors[FUZZ_MIRRORS];
 	char *shared_map;
 	uint64_t shared_words[FUZZ_EXTENT];
 };
@@ -256,7 +277,7 @@ struct fuzz_view *fuzz_find_view(struct fuzz *f, uint32_t choice);
 struct fuzz_view *fuzz_free_view(struct fuzz *f);
 bool fuzz_is_foreign(const struct fuzz *f, const struct fuzz_handle *handle);
 
-/* fuzz_calls.c, fuzz_views.c, fuzz_work.c: operations */
+/* fuzz_calls.c, fuzz_views.c, fuzz_work.c, fuzz_mirror.c: operations */
 void fuzz_create(struct fuzz *f);
 void fuzz_wrap_memfd(struct fuzz *f);
 void fuzz_wrap_userptr(struct fuzz *f);
@@ -293,6 +314,9 @@ void fuzz_fork(struct fuzz *f);
 void fuzz_catch_faults(void);
 void fuzz_share(struct fuzz *f);
 void fuzz_work(struct fuzz *f);
+void fuzz_wait_for_work(struct fuzz *f, int client, uint32_t handle);
+void fuzz_mirror(struct fuzz *f);
+void fuzz_use_mirror(struct fuzz *f);
 
 /* fuzz_run.c */
 void fuzz_generate(struct fuzz_op *ops, uint32_t count, uint64_t seed);

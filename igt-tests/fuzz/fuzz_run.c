@@ -61,6 +61,8 @@ static const struct {
 	{ "fork", fuzz_fork, 1 },
 	{ "share", fuzz_share, 8 },
 	{ "work", fuzz_work, 8 },
+	{ "mirror", fuzz_mirror, 3 },
+	{ "use-mirror", fuzz_use_mirror, 9 },
 };
 
 #define KINDS	((int)(sizeof(table) / sizeof(*table)))

@@ -20,16 +20,20 @@ static uint64_t word_offset(uint32_t choice, const struct fuzz_memory *memory, i
 	return *page * ZCGEM_PAGE + FUZZ_WORD_OFFSET(*n);
 }
 
-static void wait_for(struct fuzz *f, const struct fuzz_handle *handle)
+/**
+ * fuzz_wait_for_work:
+ * @f: the sequence
+ * @client: which client
+ * @handle: its handle of an object that was submitted
+ */
+void fuzz_wait_for_work(struct fuzz *f, int client, uint32_t handle)
 {
-	struct drm_zcgem_gem_wait arg = {
-		.handle = handle->handle, .flags = DRM_ZCGEM_WAIT_WRITE,
-	};
+	struct drm_zcgem_gem_wait arg = { .handle = handle, .flags = DRM_ZCGEM_WAIT_WRITE };
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	arg.timeout_ns = (now.tv_sec + PATIENCE_S) * 1000000000ll;
-	fuzz_expect(f, "GEM_WAIT", fuzz_ioctl(f->config->clients[handle->client],
+	fuzz_expect(f, "GEM_WAIT", fuzz_ioctl(f->config->clients[client],
 					      DRM_IOCTL_ZCGEM_GEM_WAIT, &arg), 0);
 }
 
@@ -81,7 +85,7 @@ void fuzz_work(struct fuzz *f)
 		return;
 	}
 	fuzz_expect(f, "SUBMIT", ret, 0);
-	wait_for(f, to);
+	fuzz_wait_for_work(f, to->client, to->handle);
 	f->words[to->memory->pages[to_page]][to_n] = copy ?
 		f->words[from->memory->pages[from_page]][from_n] : op.pattern;
 }
