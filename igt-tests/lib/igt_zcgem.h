@@ -61,12 +61,6 @@ int __zcgem_get_param(int fd, uint32_t param, uint64_t *value);
 uint64_t zcgem_get_param(int fd, uint32_t param);
 int __zcgem_create(int fd, uint64_t *size, uint32_t flags, uint32_t *handle);
 uint32_t zcgem_create(int fd, uint64_t size, uint32_t flags);
-int __zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
-		 uint32_t count, uint32_t flags, uint32_t *handle);
-uint32_t zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
-		    uint32_t count, uint32_t flags);
-uint32_t zcgem_wrap_memfd(int fd, int memfd, uint64_t offset, uint64_t size,
-			  uint32_t flags);
 int __zcgem_mmap_offset(int fd, uint32_t handle, uint64_t *offset);
 uint64_t zcgem_mmap_offset(int fd, uint32_t handle);
 void *__zcgem_mmap(int fd, uint32_t handle, uint64_t size, int prot);
@@ -79,6 +73,14 @@ int __zcgem_close(int fd, uint32_t handle);
 int __zcgem_export(int fd, uint32_t handle, uint32_t flags, int *dmabuf);
 int zcgem_export(int fd, uint32_t handle);
 int __zcgem_import(int fd, int dmabuf, uint32_t *handle);
+
+/* igt_zcgem_wrap.c, which has more in a header of its own */
+int __zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
+		 uint32_t count, uint32_t flags, uint32_t *handle);
+uint32_t zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
+		    uint32_t count, uint32_t flags);
+uint32_t zcgem_wrap_memfd(int fd, int memfd, uint64_t offset, uint64_t size,
+			  uint32_t flags);
 
 /* igt_zcgem_memfd.c */
 int zcgem_memfd(uint64_t size, unsigned int seals);

@@ -3,9 +3,7 @@
  * Calls of the zcgem driver for IGT tests.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -101,83 +99,6 @@ uint32_t zcgem_create(int fd, uint64_t size, uint32_t flags)
 	igt_assert_eq(__zcgem_create(fd, &size, flags, &handle), 0);
 	igt_assert_neq_u32(handle, 0);
 	return handle;
-}
-
-/**
- * __zcgem_wrap:
- * @fd: zcgem descriptor
- * @ranges: ranges of memfds
- * @count: number of @ranges
- * @flags: DRM_ZCGEM_WRAP flags
- * @handle: filled with the handle
- *
- * Returns: 0 or -errno.
- */
-int __zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
-		 uint32_t count, uint32_t flags, uint32_t *handle)
-{
-	struct drm_zcgem_gem_wrap_memfd arg = {
-		.ranges = {
-			.stride = sizeof(*ranges),
-			.count = count,
-			.pointer = (uintptr_t)ranges,
-		},
-		.flags = flags,
-	};
-	uint64_t sum = 0;
-	uint32_t i;
-	int err;
-
-	err = zcgem_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &arg);
-	if (err)
-		return err;
-
-	for (i = 0; i < count; i++)
-		sum += ranges[i].size;
-	igt_assert_eq_u64(arg.size, sum);
-	*handle = arg.handle;
-	return 0;
-}
-
-/**
- * zcgem_wrap:
- * @fd: zcgem descriptor
- * @ranges: ranges of memfds
- * @count: number of @ranges
- * @flags: DRM_ZCGEM_WRAP flags
- *
- * Returns: The handle of a new object made of @ranges.
- */
-uint32_t zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,
-		    uint32_t count, uint32_t flags)
-{
-	uint32_t handle;
-
-	igt_assert_eq(__zcgem_wrap(fd, ranges, count, flags, &handle), 0);
-	igt_assert_neq_u32(handle, 0);
-	return handle;
-}
-
-/**
- * zcgem_wrap_memfd:
- * @fd: zcgem descriptor
- * @memfd: a memfd
- * @offset: start in it, bytes
- * @size: bytes
- * @flags: DRM_ZCGEM_WRAP flags
- *
- * Returns: The handle of a new object made of one range.
- */
-uint32_t zcgem_wrap_memfd(int fd, int memfd, uint64_t offset, uint64_t size,
-			  uint32_t flags)
-{
-	struct drm_zcgem_memfd_range range = {
-		.fd = memfd,
-		.offset = offset,
-		.size = size,
-	};
-
-	return zcgem_wrap(fd, &range, 1, flags);
 }
 
 /**

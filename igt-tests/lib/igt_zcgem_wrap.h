@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects of address ranges and advice on objects, for tests of memory.
+ * Objects of memfds and address ranges, and advice on objects; memory for them.
  *
  * Named as in igt_zcgem.h: __zcgem_foo() returns 0 or -errno.
  */
@@ -34,6 +34,7 @@ int __zcgem_evict(int fd, uint32_t handle, uint64_t size);
 void zcgem_evict(int fd, uint32_t handle, uint64_t size);
 int __zcgem_revalidate(int fd, uint32_t handle, uint64_t size);
 
+/* igt_zcgem_marks.c */
 void *zcgem_anonymous(uint64_t size);
 void *zcgem_shared_anonymous(uint64_t size);
 void *zcgem_huge_anonymous(uint64_t size);
