@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_settings.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -40,40 +41,46 @@ IGT_TEST_DESCRIPTION("Check objects of memfds on huge pages");
 
 #define PAGES(n) ((n) * ZCGEM_PAGE)
 
-static void test_hugetlb(int fd)
+struct part {
+	uint32_t first, length;
+};
+
+/* An object of a part of a memfd has an extent for a huge page, not one for each 4 KiB. */
+static void check_part(int fd, int memfd, void *file, struct part part, uint64_t most_extents)
 {
-	const uint32_t pages = 3 * ZCGEM_HUGE / ZCGEM_PAGE;
-	int memfd = zcgem_memfd_hugetlb(PAGES(pages), F_SEAL_SHRINK);
-	uint32_t first[] = { 0, 512, 511, 1, 700, 1024 };
-	uint32_t length[] = { pages, 512, 2, 511, 600, 512 };
-	uint32_t *order = calloc(pages, sizeof(*order));
+	const uint64_t size = PAGES(part.length);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, PAGES(part.first), size, 0), i;
+	void *object = zcgem_mmap(fd, handle, size, PROT_READ | PROT_WRITE);
+	uint32_t *order = calloc(part.length, sizeof(*order));
 	struct drm_zcgem_gem_info info;
-	uint32_t handle, i, n;
-	void *file, *object;
 
 	igt_assert(order);
-	file = zcgem_map_memfd(memfd, 0, PAGES(pages));
-	zcgem_fill(file, PAGES(pages), 1);
+	for (i = 0; i < part.length; i++)
+		order[i] = part.first + i;
+	zcgem_check_order(object, file, order, part.length);
 
-	for (i = 0; i < ARRAY_SIZE(first); i++) {
-		handle = zcgem_wrap_memfd(fd, memfd, PAGES(first[i]),
-					  PAGES(length[i]), 0);
-		object = zcgem_mmap(fd, handle, PAGES(length[i]),
-				    PROT_READ | PROT_WRITE);
-		for (n = 0; n < length[i]; n++)
-			order[n] = first[i] + n;
-		zcgem_check_order(object, file, order, length[i]);
-
-		/* one extent for a huge page, not one for each 4 KiB of it */
-		zcgem_info(fd, handle, &info);
-		igt_assert_lte_u64(1, info.extents);
-		igt_assert_lte_u64(info.extents, 3);
-		munmap(object, PAGES(length[i]));
-		gem_close(fd, handle);
-	}
-
-	munmap(file, PAGES(pages));
+	zcgem_info(fd, handle, &info);
+	igt_assert_lte_u64(1, info.extents);
+	igt_assert_lte_u64(info.extents, most_extents);
 	free(order);
+	munmap(object, size);
+	gem_close(fd, handle);
+}
+
+static void test_hugetlb(int fd)
+{
+	const uint64_t size = 3 * ZCGEM_HUGE;
+	const struct part parts[] = {
+		{ 0, 1536 }, { 512, 512 }, { 511, 2 }, { 1, 511 }, { 700, 600 }, { 1024, 512 },
+	};
+	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK);
+	void *file = zcgem_map_memfd(memfd, 0, size);
+	unsigned int i;
+
+	zcgem_fill(file, size, 1);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		check_part(fd, memfd, file, parts[i], 3);
+	munmap(file, size);
 	zcgem_release_memfd(memfd);
 }
 
@@ -140,47 +147,6 @@ static void test_hugetlb_freed(int fd)
 
 #define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
-static char saved_shmem_enabled[32];
-
-static bool write_text(const char *path, const char *text)
-{
-	int file = open(path, O_WRONLY);
-	bool ok = file >= 0 && write(file, text, strlen(text)) > 0;
-
-	if (file >= 0)
-		close(file);
-	return ok;
-}
-
-static void restore_shmem_enabled(int sig)
-{
-	(void)sig;
-	write_text(SHMEM_ENABLED, saved_shmem_enabled);
-}
-
-static void allow_shmem_thp(void)
-{
-	char text[128] = "", *from, *to;
-	int file;
-
-	if (saved_shmem_enabled[0])
-		return;
-
-	file = open(SHMEM_ENABLED, O_RDONLY);
-	igt_require_f(file >= 0, "the kernel has no shmem huge pages\n");
-	igt_assert_lt(0, read(file, text, sizeof(text) - 1));
-	close(file);
-
-	/* the choice made is the one in brackets */
-	from = strchr(text, '[');
-	to = strchr(text, ']');
-	igt_assert(from && to && to - from < (long)sizeof(saved_shmem_enabled));
-	memcpy(saved_shmem_enabled, from + 1, to - from - 1);
-	igt_install_exit_handler(restore_shmem_enabled);
-	igt_require_f(write_text(SHMEM_ENABLED, "advise"),
-		      "cannot allow shmem huge pages\n");
-}
-
 /* Kilobytes of the mapping at @addr that are mapped by huge entries. */
 static long huge_mapped(void *addr)
 {
@@ -227,40 +193,21 @@ static void *map_memfd_huge(int memfd, uint64_t size)
 static void test_shmem_thp(int fd)
 {
 	const uint64_t size = 2 * ZCGEM_HUGE;
-	const uint32_t pages = size / ZCGEM_PAGE;
-	uint32_t first[] = { 0, 1, 511, 512, 700 };
-	uint32_t length[] = { pages, 511, 2, 512, 300 };
-	uint32_t *order = calloc(pages, sizeof(*order));
-	struct drm_zcgem_gem_info info;
-	void *file, *object;
-	uint32_t handle, i, n;
+	const struct part parts[] = {
+		{ 0, 1024 }, { 1, 511 }, { 511, 2 }, { 512, 512 }, { 700, 300 },
+	};
+	unsigned int i;
+	void *file;
 	int memfd;
 
-	igt_assert(order);
-	allow_shmem_thp();
+	zcgem_change_setting(SHMEM_ENABLED, "advise");
 	memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 	file = map_memfd_huge(memfd, size);
 	igt_require_f(huge_mapped(file) == (long)(size >> 10),
 		      "the kernel did not find free huge pages\n");
-
-	for (i = 0; i < ARRAY_SIZE(first); i++) {
-		handle = zcgem_wrap_memfd(fd, memfd, PAGES(first[i]),
-					  PAGES(length[i]), 0);
-		object = zcgem_mmap(fd, handle, PAGES(length[i]),
-				    PROT_READ | PROT_WRITE);
-		for (n = 0; n < length[i]; n++)
-			order[n] = first[i] + n;
-		zcgem_check_order(object, file, order, length[i]);
-
-		zcgem_info(fd, handle, &info);
-		igt_assert_lte_u64(1, info.extents);
-		igt_assert_lte_u64(info.extents, 2);
-		munmap(object, PAGES(length[i]));
-		gem_close(fd, handle);
-	}
-
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		check_part(fd, memfd, file, parts[i], 2);
 	munmap(file, size);
-	free(order);
 	zcgem_release_memfd(memfd);
 }
 
