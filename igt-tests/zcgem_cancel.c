@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/dma-buf.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,13 +12,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_module.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
@@ -557,40 +556,6 @@ static void test_two_devices(void)
 	close_devices(&devices);
 }
 
-static void write_driver_file(const char *file, const char *device)
-{
-	char path[80];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/zcgem/%s", file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %m\n", path);
-	igt_assert_eq_u64(write(fd, device, strlen(device)), strlen(device));
-	close(fd);
-}
-
-static int unload(void)
-{
-	int err = syscall(SYS_delete_module, "zcgem", O_NONBLOCK) ? -errno : 0;
-
-	errno = 0;
-	return err;
-}
-
-/* Objects die on a workqueue, and hold the module until then. */
-static int unload_soon(void)
-{
-	int err, step;
-
-	for (step = 0; step < 500; step++) {
-		err = unload();
-		if (err != -EAGAIN && err != -EBUSY)
-			return err;
-		usleep(10000);
-	}
-	return err;
-}
-
 static void test_unplug(void)
 {
 	const uint64_t size = MIB(64);
@@ -605,7 +570,7 @@ static void test_unplug(void)
 	for (i = 0; i < 2; i++)
 		running[i] = submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
 
-	write_driver_file("unbind", "zcgem");
+	zcgem_unbind("zcgem");
 	igt_assert_eq(sync_file_wait(w.file), -ENODEV);
 	for (i = 0; i < 2; i++) {
 		int status = sync_file_wait(running[i]);
@@ -614,10 +579,10 @@ static void test_unplug(void)
 		close(running[i]);
 	}
 	igt_assert_eq(__zcgem_wait(fd, from, 0, 0), -ENODEV);
-	write_driver_file("bind", "zcgem");
+	zcgem_bind("zcgem");
 	close_waiting(&w);
 	close(fd);
-	igt_assert_eq(unload_soon(), 0);
+	igt_assert_eq(zcgem_unload_soon(), 0);
 	igt_assert(load_devices(1));
 }
 
@@ -638,16 +603,16 @@ static void test_outlive(void)
 	close(fd);
 
 	usleep(300000);
-	igt_assert_neq(unload(), 0);
+	igt_assert_neq(zcgem_unload(), 0);
 	sync_file_names(done, driver, timeline);
 	igt_assert_eq(sync_file_status(done), 1);
 	close(done);
 	usleep(300000);
-	igt_assert_neq(unload(), 0);
+	igt_assert_neq(zcgem_unload(), 0);
 	igt_assert_lt(sync_file_wait(failed), 0);
 	sync_file_names(failed, driver, timeline);
 	close(failed);
-	igt_assert_eq(unload_soon(), 0);
+	igt_assert_eq(zcgem_unload_soon(), 0);
 	igt_assert(load_devices(1));
 }
 

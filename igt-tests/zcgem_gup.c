@@ -11,10 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/errqueue.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
-#include <linux/loop.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -24,7 +22,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,6 +32,7 @@
 #include "igt.h"
 #include "igt_leaves.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_disk.h"
 #include "igt_zcgem_memory.h"
 #include "igt_zcgem_uring.h"
 
@@ -176,99 +174,67 @@ static void expect_efault(const char *what, const struct target *target, long re
 	errno = 0;
 }
 
-/* A file on ext4 on a loop device of memory, opened for direct I/O. */
-struct disk {
-	char directory[32];
-	int control, device, memfd, file;
+/* A file on ext4, opened for direct I/O. */
+struct file {
+	struct zcgem_disk disk;
+	int fd;
 };
 
-#define DISK_SIZE (32ull << 20)
+#define FILE_SIZE	(2 * LEAF_2M)
 
 /* With data: where a file has none, a read just fills in zeroes by the CPU. */
-static void fill_file(int file, uint64_t size)
+static void open_file(struct file *file)
 {
-	char *data = aligned_alloc(ZCGEM_PAGE, size);
+	char *data = aligned_alloc(ZCGEM_PAGE, FILE_SIZE);
 
+	zcgem_disk_open(&file->disk);
+	zcgem_disk_mount(&file->disk);
+	file->fd = zcgem_disk_file(&file->disk, O_DIRECT, FILE_SIZE);
 	igt_assert(data);
-	memset(data, 0x77, size);
-	igt_assert_eq(pwrite(file, data, size, 0), size);
+	memset(data, 0x77, FILE_SIZE);
+	igt_assert_eq(pwrite(file->fd, data, FILE_SIZE, 0), FILE_SIZE);
 	free(data);
 }
 
-static void open_disk(struct disk *disk)
+static void close_file(struct file *file)
 {
-	char device[32], command[96], path[64];
-	int number;
-
-	snprintf(disk->directory, sizeof(disk->directory), "/tmp/igt-zcgem-XXXXXX");
-	igt_require_f(mkdtemp(disk->directory), "no directory in /tmp: %m\n");
-	/* where they are modules nobody has asked for them yet */
-	igt_debug("modprobe: %d\n", system("modprobe -qa loop ext4"));
-	disk->control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	igt_require_f(disk->control >= 0, "no loop devices: %m\n");
-	number = ioctl(disk->control, LOOP_CTL_GET_FREE);
-	igt_require_f(number >= 0, "no free loop device: %m\n");
-	snprintf(device, sizeof(device), "/dev/loop%d", number);
-	disk->device = open(device, O_RDWR | O_CLOEXEC);
-	igt_require_f(disk->device >= 0, "%s: %m\n", device);
-	disk->memfd = zcgem_memfd(DISK_SIZE, 0);
-	igt_require_f(!ioctl(disk->device, LOOP_SET_FD, disk->memfd),
-		      "no loop device on a memfd: %m\n");
-
-	snprintf(command, sizeof(command), "mkfs.ext4 -q -F -O ^has_journal %s", device);
-	igt_require_f(!system(command), "no mkfs.ext4\n");
-	igt_require_f(!mount(device, disk->directory, "ext4", 0, NULL),
-		      "cannot mount ext4: %m\n");
-	snprintf(path, sizeof(path), "%s/file", disk->directory);
-	disk->file = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
-	igt_assert_f(disk->file >= 0, "%s: %m\n", path);
-	fill_file(disk->file, 2 * LEAF_2M);
-}
-
-static void close_disk(struct disk *disk)
-{
-	close(disk->file);
-	igt_assert_eq(umount(disk->directory), 0);
-	igt_assert_eq(ioctl(disk->device, LOOP_CLR_FD), 0);
-	rmdir(disk->directory);
-	close(disk->memfd);
-	close(disk->device);
-	close(disk->control);
+	close(file->fd);
+	zcgem_disk_close(&file->disk);
 }
 
 static void try_direct_io(struct target *target, void *data)
 {
-	struct disk *disk = data;
+	struct file *file = data;
 	char *good = aligned_alloc(ZCGEM_PAGE, ZCGEM_PAGE);
 	struct iovec both[2] = {
 		{ good, ZCGEM_PAGE }, { target->inside, ZCGEM_PAGE },
 	};
 	long ret;
 
-	expect_efault("pread", target, pread(disk->file, target->inside, ZCGEM_PAGE, 0));
-	expect_efault("pwrite", target, pwrite(disk->file, target->inside, ZCGEM_PAGE, 0));
-	expect_efault("pread", target, pread(disk->file, target->across, PAGES(8), 0));
-	expect_efault("pwrite", target, pwrite(disk->file, target->across, PAGES(8), 0));
-	expect_efault("pread", target, pread(disk->file, target->map, 2 * LEAF_2M, 0));
-	expect_efault("pwrite", target, pwrite(disk->file, target->map, 2 * LEAF_2M, 0));
-	expect_efault("pread", target, pread(disk->file, target->inside + 512, 512, 512));
+	expect_efault("pread", target, pread(file->fd, target->inside, ZCGEM_PAGE, 0));
+	expect_efault("pwrite", target, pwrite(file->fd, target->inside, ZCGEM_PAGE, 0));
+	expect_efault("pread", target, pread(file->fd, target->across, PAGES(8), 0));
+	expect_efault("pwrite", target, pwrite(file->fd, target->across, PAGES(8), 0));
+	expect_efault("pread", target, pread(file->fd, target->map, 2 * LEAF_2M, 0));
+	expect_efault("pwrite", target, pwrite(file->fd, target->map, 2 * LEAF_2M, 0));
+	expect_efault("pread", target, pread(file->fd, target->inside + 512, 512, 512));
 
 	/* the other buffer may be served, this one not */
 	memset(good, 0, ZCGEM_PAGE);
-	ret = preadv(disk->file, both, 2, 0);
+	ret = preadv(file->fd, both, 2, 0);
 	igt_assert(ret == ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
-	ret = pwritev(disk->file, both, 2, 0);
+	ret = pwritev(file->fd, both, 2, 0);
 	igt_assert(ret == ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
 	free(good);
 }
 
 static void test_direct_io(int fd)
 {
-	struct disk disk;
+	struct file file;
 
-	open_disk(&disk);
-	try_each_target(fd, try_direct_io, &disk);
-	close_disk(&disk);
+	open_file(&file);
+	try_each_target(fd, try_direct_io, &file);
+	close_file(&file);
 }
 
 static void try_vmsplice(struct target *target, void *data)
@@ -324,16 +290,16 @@ static void test_process_vm(int fd)
 	try_each_target(fd, try_process_vm, &pid);
 }
 
-struct ring_and_disk {
+struct ring_and_file {
 	struct zcgem_uring ring;
-	struct disk disk;
+	struct file file;
 };
 
 static void try_io_uring(struct target *target, void *data)
 {
-	struct ring_and_disk *both = data;
+	struct ring_and_file *both = data;
 	struct zcgem_uring *ring = &both->ring;
-	int file = both->disk.file;
+	int file = both->file.fd;
 
 	igt_assert_eq(__zcgem_uring_register(ring, target->inside, ZCGEM_PAGE), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->across, PAGES(4)), -EFAULT);
@@ -354,12 +320,12 @@ static void try_io_uring(struct target *target, void *data)
 
 static void test_io_uring(int fd)
 {
-	struct ring_and_disk both;
+	struct ring_and_file both;
 
 	zcgem_uring_open(&both.ring);
-	open_disk(&both.disk);
+	open_file(&both.file);
 	try_each_target(fd, try_io_uring, &both);
-	close_disk(&both.disk);
+	close_file(&both.file);
 	zcgem_uring_close(&both.ring);
 }
 
@@ -659,7 +625,7 @@ static void test_access_read_only(int fd)
 	close(memfd);
 }
 
-static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_disk *both)
+static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_file *both)
 {
 	char *buffer = aligned_alloc(ZCGEM_PAGE, ZCGEM_PAGE);
 	struct iovec near = { buffer, ZCGEM_PAGE }, far;
@@ -689,14 +655,14 @@ static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_disk
 	close(ends[1]);
 
 	/* out of the object to the disk and back */
-	igt_assert_eq(pwrite(both->disk.file, own, ZCGEM_PAGE, 0), ZCGEM_PAGE);
+	igt_assert_eq(pwrite(both->file.fd, own, ZCGEM_PAGE, 0), ZCGEM_PAGE);
 	zcgem_fill(object, ZCGEM_PAGE, 9);
-	igt_assert_eq(pread(both->disk.file, own, ZCGEM_PAGE, 0), ZCGEM_PAGE);
+	igt_assert_eq(pread(both->file.fd, own, ZCGEM_PAGE, 0), ZCGEM_PAGE);
 	zcgem_check(object, ZCGEM_PAGE, 8);
 
 	zcgem_fill(object, ZCGEM_PAGE, 10);
 	igt_assert_eq(__zcgem_uring_register(&both->ring, own, ZCGEM_PAGE), 0);
-	igt_assert_eq(zcgem_uring_io(&both->ring, IORING_OP_READ_FIXED, both->disk.file, own,
+	igt_assert_eq(zcgem_uring_io(&both->ring, IORING_OP_READ_FIXED, both->file.fd, own,
 			      ZCGEM_PAGE), ZCGEM_PAGE);
 	zcgem_check(object, ZCGEM_PAGE, 8);
 	zcgem_uring_unregister(&both->ring);
@@ -714,16 +680,16 @@ static void test_own_memory(int fd)
 	static const enum memory_kind owned[] = {
 		SHMEM_4K, SHMEM_THP, HUGETLB_2M, HUGETLB_1G, ANON_THP, ANON_HUGETLB,
 	};
-	struct ring_and_disk both;
+	struct ring_and_file both;
 	unsigned int i;
 
 	zcgem_uring_open(&both.ring);
-	open_disk(&both.disk);
+	open_file(&both.file);
 	for (i = 0; i < ARRAY_SIZE(owned); i++) {
 		if (memory_available(owned[i], kind_size(owned[i])))
 			check_own_memory(fd, owned[i], &both);
 	}
-	close_disk(&both.disk);
+	close_file(&both.file);
 	zcgem_uring_close(&both.ring);
 }
 
@@ -769,17 +735,17 @@ static void *attack(void *data)
 
 struct race {
 	struct attacker attacker;
-	struct disk disk;
+	struct file file;
 	volatile bool stop;
 };
 
 static void start_attack(struct race *race, char *map, uint64_t size)
 {
 	race->stop = false;
-	open_disk(&race->disk);
+	open_file(&race->file);
 	race->attacker = (struct attacker) {
 		.stop = &race->stop, .map = map, .size = size,
-		.file = race->disk.file,
+		.file = race->file.fd,
 	};
 	igt_assert_eq(pipe2(race->attacker.ends, O_CLOEXEC | O_NONBLOCK), 0);
 	igt_assert_eq(pthread_create(&race->attacker.thread, NULL, attack,
@@ -798,7 +764,7 @@ static void end_attack(struct race *race, unsigned int rounds)
 	igt_assert_eq_u64(attacker->strange, 0);
 	close(attacker->ends[0]);
 	close(attacker->ends[1]);
-	close_disk(&race->disk);
+	close_file(&race->file);
 }
 
 static uint32_t object_to_lose(int fd, bool huge, uint64_t size)

@@ -345,55 +345,34 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 	check_importer_maps_again(share, 3);
 }
 
-static void run_matrix(const struct devices *dev, enum share_importer importer,
-		       void (*test)(struct share *share, const struct zcgem_snapshot *before))
-{
-	enum share_source source;
-	enum share_use use;
-
-	for (source = 0; source < SOURCES; source++) {
-		for (use = 0; use < USES; use++) {
-			struct zcgem_snapshot before;
-			struct share share;
-
-			zcgem_take_snapshot(dev->fd, &before);
-			begin_share(dev, source, importer, use, &share);
-			igt_info("%s\n", share_name(&share));
-			test(&share, &before);
-			end_share(&share);
-			zcgem_check_leaks(dev->fd, &before);
-		}
-	}
-}
-
 static void test_evict_dynamic(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_DYNAMIC, evict_case);
+	run_share_matrix(dev, IMPORTER_DYNAMIC, evict_case);
 }
 
 static void test_evict_static(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_STATIC, evict_case);
+	run_share_matrix(dev, IMPORTER_STATIC, evict_case);
 }
 
 static void test_evict_slow(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_SLOW, evict_case);
+	run_share_matrix(dev, IMPORTER_SLOW, evict_case);
 }
 
 static void test_punch_dynamic(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_DYNAMIC, punch_case);
+	run_share_matrix(dev, IMPORTER_DYNAMIC, punch_case);
 }
 
 static void test_punch_static(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_STATIC, punch_case);
+	run_share_matrix(dev, IMPORTER_STATIC, punch_case);
 }
 
 static void test_punch_slow(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_SLOW, punch_case);
+	run_share_matrix(dev, IMPORTER_SLOW, punch_case);
 }
 
 /*

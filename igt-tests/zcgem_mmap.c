@@ -6,19 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/io_uring.h>
-#include <linux/loop.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "igt.h"
-#include "igt_kmod.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_disk.h"
+#include "igt_zcgem_uring.h"
 
 /**
  * TEST: zcgem mmap
@@ -607,77 +605,27 @@ static void test_gup_vmsplice(int fd)
 	close(pipe_ends[1]);
 }
 
-static int make_ring(void)
-{
-	struct io_uring_params params = {};
-	int ring = syscall(__NR_io_uring_setup, 4, &params);
-
-	igt_require_f(ring >= 0, "the kernel has no io_uring for us: %m\n");
-	return ring;
-}
-
-static int register_buffer(int ring, void *map, uint64_t size)
-{
-	struct iovec iov = { map, size };
-
-	return syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS,
-		       &iov, 1);
-}
-
 static void try_io_uring(struct target *target, void *data)
 {
-	int ring = *(int *)data;
+	struct zcgem_uring *ring = data;
 
-	expect_efault(target, register_buffer(ring, target->map, target->size));
-	expect_efault(target, register_buffer(ring, target->map + PAGES(3),
-					      ZCGEM_PAGE));
+	igt_assert_eq(__zcgem_uring_register(ring, target->map, target->size), -EFAULT);
+	igt_assert_eq(__zcgem_uring_register(ring, target->map + PAGES(3), ZCGEM_PAGE),
+		      -EFAULT);
 }
 
 static void test_gup_io_uring(int fd)
 {
-	int ring = make_ring();
+	struct zcgem_uring ring;
 
+	zcgem_uring_open(&ring);
 	with_each_target(fd, try_io_uring, &ring);
-	close(ring);
-}
-
-/*
- * A block device of memory: direct I/O on it takes the pages of the caller's
- * buffer, as on a disk, and it needs neither a disk nor a file system.
- */
-struct disk {
-	int control, number, device, memfd;
-};
-
-static void open_disk(struct disk *disk)
-{
-	char path[32];
-
-	igt_kmod_load("loop", NULL);
-	disk->control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	igt_require_f(disk->control >= 0, "no loop devices: %m\n");
-	disk->number = ioctl(disk->control, LOOP_CTL_GET_FREE);
-	igt_require_f(disk->number >= 0, "no free loop device: %m\n");
-	snprintf(path, sizeof(path), "/dev/loop%d", disk->number);
-	disk->device = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	igt_require_f(disk->device >= 0, "%s: %m\n", path);
-
-	disk->memfd = zcgem_memfd(1 << 20, 0);
-	igt_require_f(!ioctl(disk->device, LOOP_SET_FD, disk->memfd),
-		      "no loop device on a memfd: %m\n");
-}
-
-static void close_disk(struct disk *disk)
-{
-	igt_assert_eq(ioctl(disk->device, LOOP_CLR_FD), 0);
-	close(disk->memfd);
-	close(disk->device);
-	close(disk->control);
+	zcgem_uring_close(&ring);
 }
 
 static void try_direct_io(struct target *target, void *data)
 {
-	struct disk *disk = data;
+	struct zcgem_disk *disk = data;
 	char *map = target->map + PAGES(4);
 
 	expect_efault(target, pread(disk->device, map, ZCGEM_PAGE, 0));
@@ -689,11 +637,11 @@ static void try_direct_io(struct target *target, void *data)
 
 static void test_gup_direct_io(int fd)
 {
-	struct disk disk;
+	struct zcgem_disk disk;
 
-	open_disk(&disk);
+	zcgem_disk_open(&disk);
 	with_each_target(fd, try_direct_io, &disk);
-	close_disk(&disk);
+	zcgem_disk_close(&disk);
 }
 
 static long wake_futex(void *word)
@@ -721,8 +669,9 @@ static void test_gup_own_memory(int fd)
 	char *file = zcgem_map_memfd(memfd, 0, size);
 	char *buffer = aligned_alloc(ZCGEM_PAGE, ZCGEM_PAGE);
 	struct iovec local, remote;
-	int ring, pipe_ends[2];
-	struct disk disk;
+	struct zcgem_uring ring;
+	struct zcgem_disk disk;
+	int pipe_ends[2];
 
 	igt_assert(buffer);
 	zcgem_fill(object, size, 7);
@@ -745,17 +694,17 @@ static void test_gup_own_memory(int fd)
 
 	igt_assert_eq(wake_futex(file), 0);
 
-	ring = make_ring();
-	igt_assert_eq(register_buffer(ring, file, size), 0);
-	close(ring);
+	zcgem_uring_open(&ring);
+	igt_assert_eq(__zcgem_uring_register(&ring, file, size), 0);
+	zcgem_uring_close(&ring);
 
 	/* out of the object by the device, and back into it */
-	open_disk(&disk);
+	zcgem_disk_open(&disk);
 	igt_assert_eq(pwrite(disk.device, file, ZCGEM_PAGE, 0), ZCGEM_PAGE);
 	zcgem_fill(object, ZCGEM_PAGE, 9);
 	igt_assert_eq(pread(disk.device, file, ZCGEM_PAGE, 0), ZCGEM_PAGE);
 	zcgem_check(object, ZCGEM_PAGE, 8);
-	close_disk(&disk);
+	zcgem_disk_close(&disk);
 
 	free(buffer);
 	munmap(file, size);

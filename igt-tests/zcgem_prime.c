@@ -8,7 +8,6 @@
 #include <linux/udmabuf.h>
 #include <poll.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -17,6 +16,8 @@
 #include "igt.h"
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_process.h"
+#include "igt_zcgem_share.h"
 
 /**
  * TEST: zcgem prime
@@ -93,23 +94,6 @@ IGT_TEST_DESCRIPTION("Check export and import of dma-bufs");
 
 #define PAGES(n) ((n) * ZCGEM_PAGE)
 #define PROT_RW (PROT_READ | PROT_WRITE)
-
-static void *map_dmabuf(int dmabuf, uint64_t size)
-{
-	void *map = mmap(NULL, size, PROT_RW, MAP_SHARED, dmabuf, 0);
-
-	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
-	return map;
-}
-
-static int dmabuf_sync(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync arg = { .flags = flags };
-	int err = ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &arg) ? -errno : 0;
-
-	errno = 0;
-	return err;
-}
 
 static uint32_t import(int fd, int dmabuf)
 {
@@ -307,39 +291,6 @@ static void test_outlives_handle(int fd)
 	zcgem_check_leaks(fd, &before);
 }
 
-static void send_fd(int socket, int fd)
-{
-	char space[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = space, .msg_controllen = sizeof(space),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	igt_assert_eq(sendmsg(socket, &msg, 0), 1);
-}
-
-static int receive_fd(int socket)
-{
-	char space[CMSG_SPACE(sizeof(int))] = {}, byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = space, .msg_controllen = sizeof(space),
-	};
-	int fd;
-
-	igt_assert_eq(recvmsg(socket, &msg, 0), 1);
-	igt_assert(CMSG_FIRSTHDR(&msg));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 static void test_pass_to_process(int fd)
 {
 	const uint64_t size = PAGES(16);
@@ -351,7 +302,7 @@ static void test_pass_to_process(int fd)
 	igt_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	igt_fork(child, 1) {
 		close(pair[0]);
-		dmabuf = receive_fd(pair[1]);
+		dmabuf = zcgem_receive_fd(pair[1]);
 		map = map_dmabuf(dmabuf, size);
 		zcgem_check(map, size, 1);
 		zcgem_fill(map, size, 2);
@@ -364,7 +315,7 @@ static void test_pass_to_process(int fd)
 	zcgem_fill(map, size, 1);
 	munmap(map, size);
 	dmabuf = zcgem_export(fd, handle);
-	send_fd(pair[0], dmabuf);
+	zcgem_send_fd(pair[0], dmabuf);
 	/* from now on the message or the child holds it */
 	close(dmabuf);
 	gem_close(fd, handle);

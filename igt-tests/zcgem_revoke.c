@@ -3,11 +3,7 @@
  * Objects that their creator withdraws from all who share them.
  */
 #include <errno.h>
-#include <linux/dma-buf.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,39 +178,19 @@ static void revoke_case(struct share *share, const struct zcgem_snapshot *before
 	igt_assert_eq_u64(withdraw(fd, share->handle), 0);
 }
 
-static void run_matrix(const struct devices *dev, enum share_importer importer)
-{
-	enum share_source source;
-	enum share_use use;
-
-	for (source = 0; source < SOURCES; source++) {
-		for (use = 0; use < USES; use++) {
-			struct zcgem_snapshot before;
-			struct share share;
-
-			zcgem_take_snapshot(dev->fd, &before);
-			begin_share(dev, source, importer, use, &share);
-			igt_info("%s\n", share_name(&share));
-			revoke_case(&share, &before);
-			end_share(&share);
-			zcgem_check_leaks(dev->fd, &before);
-		}
-	}
-}
-
 static void test_revoke_dynamic(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_DYNAMIC);
+	run_share_matrix(dev, IMPORTER_DYNAMIC, revoke_case);
 }
 
 static void test_revoke_static(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_STATIC);
+	run_share_matrix(dev, IMPORTER_STATIC, revoke_case);
 }
 
 static void test_revoke_slow(const struct devices *dev)
 {
-	run_matrix(dev, IMPORTER_SLOW);
+	run_share_matrix(dev, IMPORTER_SLOW, revoke_case);
 }
 
 static void test_creator_only(const struct devices *dev)
@@ -438,34 +414,6 @@ static void test_watched(const struct devices *dev)
 	close(memfd);
 }
 
-static sigjmp_buf bus_jump;
-
-static void on_bus(int sig)
-{
-	siglongjmp(bus_jump, sig);
-}
-
-/* Reads and writes until it gets SIGBUS; anything else is another status. */
-static void fault_until_sigbus(char *map, uint64_t size)
-{
-	struct sigaction action = { .sa_handler = on_bus };
-	volatile uint64_t round = 0;
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_jump, 1))
-		_exit(0);
-	alarm(20);
-	for (;;) {
-		volatile uint64_t *word = (volatile uint64_t *)
-			(map + (round * ZCGEM_PAGE) % size);
-
-		*word = *word + 1;
-		/* so that there is always something to fault */
-		if (++round % 64 == 0)
-			madvise(map, size, MADV_DONTNEED);
-	}
-}
-
 static void test_vs_fault(const struct devices *dev)
 {
 	const uint64_t size = PAGES(64);
@@ -486,7 +434,7 @@ static void test_vs_fault(const struct devices *dev)
 			children[i] = fork();
 			igt_assert(children[i] >= 0);
 			if (!children[i])
-				fault_until_sigbus(maps[i], size);
+				zcgem_touch_until_sigbus(maps[i], size);
 		}
 		usleep(10000 + round * 1000);
 		igt_assert_eq_u64(withdraw(dev->fd, handle), 0);

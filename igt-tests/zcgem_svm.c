@@ -5,22 +5,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <linux/loop.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_disk.h"
 #include "igt_zcgem_frames.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_svm.h"
+#include "igt_zcgem_unfit.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -101,14 +98,6 @@ IGT_TEST_DESCRIPTION("Check objects that mirror address ranges");
 #define OLD		(1ull << 32)
 #define NEW		(2ull << 32)
 
-static struct drm_zcgem_userptr_range range_of(const void *address, uint64_t size)
-{
-	return (struct drm_zcgem_userptr_range) {
-		.address = (uintptr_t)address,
-		.size = size,
-	};
-}
-
 /* Wraps, and lets go of the object if that worked. */
 static int try_wrap(int fd, const void *address, uint64_t size, uint32_t flags)
 {
@@ -164,12 +153,12 @@ static void test_list(int fd)
 	char *one = zcgem_anonymous(PAGES(40)), *other = zcgem_shared_anonymous(PAGES(8));
 	/* backwards, next to each other, of another mapping, of one page, twice */
 	const struct drm_zcgem_userptr_range ranges[] = {
-		range_of(one + PAGES(30), PAGES(10)),
-		range_of(one, PAGES(3)),
-		range_of(one + PAGES(3), PAGES(4)),
-		range_of(other, PAGES(8)),
-		range_of(one + PAGES(7), PAGES(1)),
-		range_of(other, PAGES(8)),
+		zcgem_address_range(one + PAGES(30), PAGES(10)),
+		zcgem_address_range(one, PAGES(3)),
+		zcgem_address_range(one + PAGES(3), PAGES(4)),
+		zcgem_address_range(other, PAGES(8)),
+		zcgem_address_range(one + PAGES(7), PAGES(1)),
+		zcgem_address_range(other, PAGES(8)),
 	};
 	uint32_t handle, buffer = zcgem_create(fd, PAGES(34), 0), i;
 	char *map = zcgem_mmap(fd, buffer, PAGES(34), RW), *at = map;
@@ -205,7 +194,7 @@ static void test_most_ranges(int fd)
 	igt_assert(ranges);
 	zcgem_mark_all(user, PAGES(pages), OLD);
 	for (i = 0; i <= count; i++)
-		ranges[i] = range_of(user + PAGES(i * 2749 % pages), PAGES(1));
+		ranges[i] = zcgem_address_range(user + PAGES(i * 2749 % pages), PAGES(1));
 	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, count + 1, DRM_ZCGEM_WRAP_SVM, &handle),
 		      -E2BIG);
 
@@ -267,59 +256,6 @@ static void test_kinds(int fd)
 	close(hugetlb);
 }
 
-static char disk_directory[] = "/tmp/igt-zcgem-disk-XXXXXX";
-
-static void unmount_disk(int sig)
-{
-	(void)sig;
-	umount2(disk_directory, MNT_DETACH);
-	rmdir(disk_directory);
-}
-
-/* A file system with write-back, in a file. */
-static void mount_disk(void)
-{
-	char image[64], command[128], device[32];
-	int control, number, loop, file;
-
-	igt_require_f(mkdtemp(disk_directory), "no directory in /tmp: %m\n");
-	igt_install_exit_handler(unmount_disk);
-	snprintf(image, sizeof(image), "%s.image", disk_directory);
-	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 %s 16M", image);
-	igt_require_f(!system(command), "cannot make an ext4 file system\n");
-	file = open(image, O_RDWR);
-	igt_assert_fd(file);
-	unlink(image);
-
-	control = open("/dev/loop-control", O_RDWR);
-	igt_require_f(control >= 0, "no loop devices: %m\n");
-	number = ioctl(control, LOOP_CTL_GET_FREE);
-	close(control);
-	snprintf(device, sizeof(device), "/dev/loop%d", number);
-	loop = open(device, O_RDWR);
-	igt_require_f(number >= 0 && loop >= 0 &&
-		      !ioctl(loop, LOOP_CONFIGURE, &((struct loop_config) {
-			.fd = file,
-			.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-		      })), "%s: %m\n", device);
-	igt_require_f(!mount(device, disk_directory, "ext4", 0, NULL),
-		      "cannot mount ext4: %m\n");
-	close(loop);
-	close(file);
-}
-
-static int open_file(const char *directory, uint64_t size)
-{
-	char name[64];
-	int file;
-
-	snprintf(name, sizeof(name), "%s/file", directory);
-	file = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-	igt_assert_fd(file);
-	igt_assert_eq(ftruncate(file, size), 0);
-	return file;
-}
-
 static void test_private_file(int fd)
 {
 	const uint64_t size = PAGES(9);
@@ -359,11 +295,13 @@ static void test_file(int fd)
 {
 	const uint64_t size = PAGES(33);
 	char *user, *again = malloc(size);
+	struct zcgem_disk disk;
 	struct svm svm;
 	int file;
 
-	mount_disk();
-	file = open_file(disk_directory, size);
+	zcgem_disk_open(&disk);
+	zcgem_disk_mount(&disk);
+	file = zcgem_disk_file(&disk, 0, size);
 	user = zcgem_map_memfd(file, 0, size);
 	svm_open(&svm, fd, user, size, 0);
 	svm_check_same(&svm, user);
@@ -387,7 +325,7 @@ static void test_file(int fd)
 	munmap(user, size);
 	free(again);
 	close(file);
-	unmount_disk(0);
+	zcgem_disk_close(&disk);
 }
 
 static void test_readonly(int fd)
@@ -577,7 +515,7 @@ static void test_bad_arguments(int fd)
 {
 	const uint64_t size = PAGES(4);
 	char *user = zcgem_anonymous(size);
-	struct drm_zcgem_userptr_range range = range_of(user, size);
+	struct drm_zcgem_userptr_range range = zcgem_address_range(user, size);
 	uint32_t handle, bit;
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 
@@ -604,8 +542,8 @@ static void test_bad_address(int fd)
 	const uint64_t size = PAGES(64);
 	char *user = zcgem_anonymous(size);
 	const struct drm_zcgem_userptr_range ranges[] = {
-		range_of(user, PAGES(8)),
-		range_of(user + PAGES(30), PAGES(8)),
+		zcgem_address_range(user, PAGES(8)),
+		zcgem_address_range(user + PAGES(30), PAGES(8)),
 	};
 	uint32_t handle;
 
@@ -649,44 +587,14 @@ static void test_bad_protection(int fd)
 	close(memfd);
 }
 
-/* Where the kernel shows a process its own frames, without letting it have them. */
-static void *find_mapping(const char *name)
-{
-	unsigned long start = 0;
-	char line[256];
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	igt_assert(maps);
-	while (!start && fgets(line, sizeof(line), maps)) {
-		if (!strstr(line, name) || sscanf(line, "%lx-", &start) != 1)
-			start = 0;
-	}
-	fclose(maps);
-	return (void *)start;
-}
-
 static void test_refused_pfnmap(int fd)
 {
-	char *vvar = find_mapping("[vvar]"), *vdso = find_mapping("[vdso]"), *map;
-	int mem = open("/dev/mem", O_RDWR);
-	unsigned int tried = 0;
+	unsigned int tried = zcgem_refuse_frames(fd, expect_refused);
+	char *vdso = zcgem_find_mapping("[vdso]");
 
-	if (vvar) {
-		tried++;
-		expect_refused(fd, vvar, PAGES(1));
-	}
 	if (vdso) {
 		tried++;
 		expect_refused(fd, vdso, PAGES(1));
-	}
-	if (mem >= 0) {
-		map = mmap(NULL, PAGES(1), RW, MAP_SHARED, mem, 0xf0000);
-		if (map != MAP_FAILED) {
-			tried++;
-			expect_refused(fd, map, PAGES(1));
-			munmap(map, PAGES(1));
-		}
-		close(mem);
 	}
 	igt_require_f(tried, "neither [vvar], [vdso] nor /dev/mem can be mapped\n");
 }
@@ -733,52 +641,12 @@ static void test_refused_zcgem(int fd)
 
 static void test_refused_secret(int fd)
 {
-#ifdef SYS_memfd_secret
-	int secret = syscall(SYS_memfd_secret, 0);
-	char *map;
-
-	igt_require_f(secret >= 0, "no secret memory: %m\n");
-	igt_assert_eq(ftruncate(secret, PAGES(2)), 0);
-	map = zcgem_map_memfd(secret, 0, PAGES(2));
-	expect_refused(fd, map, PAGES(2));
-	zcgem_mark_all(map, PAGES(2), 1);
-	expect_refused(fd, map, PAGES(2));
-	zcgem_check_marks(map, PAGES(2), 1);
-	munmap(map, PAGES(2));
-	close(secret);
-#else
-	(void)fd;
-	igt_skip("built without memfd_secret\n");
-#endif
-}
-
-static char ramfs_directory[] = "/tmp/igt-zcgem-XXXXXX";
-
-static void unmount_ramfs(int sig)
-{
-	(void)sig;
-	umount2(ramfs_directory, MNT_DETACH);
-	rmdir(ramfs_directory);
+	zcgem_refuse_secret(fd, expect_refused);
 }
 
 static void test_refused_ramfs(int fd)
 {
-	char *user;
-	int file;
-
-	igt_require_f(mkdtemp(ramfs_directory), "no directory in /tmp: %m\n");
-	igt_install_exit_handler(unmount_ramfs);
-	igt_require_f(!mount("ramfs", ramfs_directory, "ramfs", 0, NULL),
-		      "cannot mount a ramfs: %m\n");
-	file = open_file(ramfs_directory, PAGES(4));
-	igt_assert_fd(file);
-	user = zcgem_map_memfd(file, 0, PAGES(4));
-	zcgem_mark_all(user, PAGES(4), 1);
-	expect_refused(fd, user, PAGES(4));
-	zcgem_check_marks(user, PAGES(4), 1);
-	munmap(user, PAGES(4));
-	close(file);
-	unmount_ramfs(0);
+	zcgem_refuse_ramfs(fd, expect_refused);
 }
 
 int igt_main()

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +15,7 @@
 #include "igt.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_frames.h"
+#include "igt_zcgem_mm.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_submit.h"
@@ -110,12 +110,6 @@ IGT_TEST_DESCRIPTION("Check that objects that mirror address ranges follow them"
 #define CHILD		(3ull << 32)
 #define PARENT		(4ull << 32)
 
-static void map_there(void *address, uint64_t size)
-{
-	igt_assert(mmap(address, size, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		   address);
-}
-
 static void test_munmap(int fd)
 {
 	const uint64_t size = PAGES(16);
@@ -127,13 +121,13 @@ static void test_munmap(int fd)
 
 	munmap(user + PAGES(7), PAGES(1));
 	svm_expect_gone(&svm);
-	map_there(user + PAGES(7), PAGES(1));
+	zcgem_map_there(user + PAGES(7), PAGES(1));
 	svm_check_same(&svm, user);
 
 	munmap(user, size);
 	svm_expect_gone(&svm);
 	svm_expect_gone(&svm);
-	map_there(user, size);
+	zcgem_map_there(user, size);
 	svm_check_same(&svm, user);
 
 	/* mapped over, by memory of another kind */
@@ -441,47 +435,24 @@ static void run_dirty(int fd, char *user, uint64_t size)
 	munmap(user, size);
 }
 
+static void write_by_job(int fd, void *user, uint64_t size, uint64_t mark)
+{
+	struct svm svm;
+
+	svm_open(&svm, fd, user, size, 0);
+	svm_write_marks(&svm, mark);
+	svm_close(&svm);
+	munmap(user, size);
+}
+
 static void test_dirty(int fd)
 {
 	const uint64_t size = PAGES(64);
-	char *user, *reader;
-	struct svm svm;
-	int memfd;
 
 	zcgem_require_swap(64 << 20);
 	run_dirty(fd, zcgem_anonymous(size), size);
 	run_dirty(fd, zcgem_shared_anonymous(size), size);
-
-	/* only ever read by the caller: clean zeroes of shmem */
-	memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	user = zcgem_map_memfd(memfd, 0, size);
-	reader = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
-	igt_assert(reader != MAP_FAILED);
-	igt_assert_eq(reader[0] | reader[size - 1], 0);
-	svm_open(&svm, fd, user, size, 0);
-	svm_write_marks(&svm, NEW);
-	svm_close(&svm);
-	munmap(user, size);
-	igt_assert(zcgem_page_out(reader, size));
-	zcgem_check_marks(reader, size, NEW);
-	munmap(reader, size);
-	close(memfd);
-}
-
-#define KSM	"/sys/kernel/mm/ksm/"
-
-/* Until KSM has looked at everything twice more: once to know a page, once to merge. */
-static void wait_for_ksm(void)
-{
-	uint64_t until = zcgem_read_number(KSM "full_scans") + 3;
-	unsigned int step;
-
-	for (step = 0; step < 6000; step++) {
-		if (zcgem_read_number(KSM "full_scans") >= until)
-			return;
-		usleep(10000);
-	}
-	igt_assert_f(false, "KSM does not get on\n");
+	zcgem_check_dirty_zeroes(fd, size, write_by_job);
 }
 
 static void test_ksm(int fd)
@@ -490,7 +461,6 @@ static void test_ksm(int fd)
 	char *user = zcgem_anonymous(size), *other = zcgem_anonymous(size);
 	struct svm svm, reader;
 
-	igt_require_f(!access(KSM "run", W_OK), "no KSM\n");
 	memset(user, 0x5a, size);
 	memset(other, 0x5a, size);
 	svm_open(&svm, fd, user, size, 0);
@@ -500,10 +470,7 @@ static void test_ksm(int fd)
 
 	igt_assert_eq(madvise(user, size, MADV_MERGEABLE), 0);
 	igt_assert_eq(madvise(other, size, MADV_MERGEABLE), 0);
-	zcgem_change_setting(KSM "pages_to_scan", "5000");
-	zcgem_change_setting(KSM "sleep_millisecs", "1");
-	zcgem_change_setting(KSM "run", "1");
-	wait_for_ksm();
+	zcgem_run_ksm();
 	igt_assert_eq_u64(zcgem_frame(user), zcgem_frame(other));
 	igt_assert_eq_u64(zcgem_frame(user), zcgem_frame(user + PAGES(1)));
 
@@ -599,7 +566,7 @@ static void test_other_process(int fd)
 		munmap(user, size);
 		zcgem_say(line.end[0], 0);
 		igt_waitchildren();
-		map_there(user, size);
+		zcgem_map_there(user, size);
 		zcgem_close_line(&line);
 	}
 	svm_check_same(&svm, user);
@@ -759,33 +726,14 @@ static void test_exit_in_flight(int fd)
 	}
 }
 
-struct race {
-	char *map;
-	uint64_t size;
-	bool stop;
-};
-
-static void *unmap_and_map(void *data)
-{
-	struct race *race = data;
-
-	while (!__atomic_load_n(&race->stop, __ATOMIC_RELAXED)) {
-		munmap(race->map + race->size / 2, race->size / 2);
-		map_there(race->map, race->size);
-	}
-	return NULL;
-}
-
 static void test_munmap_race(int fd)
 {
-	struct race race = { .size = PAGES(32) };
+	struct zcgem_unmapper other;
 	unsigned int done = 0, i;
-	pthread_t thread;
 	struct svm svm;
 
-	race.map = zcgem_anonymous(race.size);
-	svm_open(&svm, fd, race.map, race.size, 0);
-	igt_assert_eq(pthread_create(&thread, NULL, unmap_and_map, &race), 0);
+	zcgem_start_unmapper(&other, PAGES(32));
+	svm_open(&svm, fd, other.map, other.size, 0);
 	for (i = 0; i < 1000; i++) {
 		int err = i & 1 ? __svm_read(&svm) : __svm_write(&svm);
 
@@ -793,14 +741,12 @@ static void test_munmap_race(int fd)
 			break;
 		done += !err;
 	}
-	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+	zcgem_stop_unmapper(&other);
 	igt_assert_eq(i, 1000);
 	igt_info("%u of %u jobs found the memory there\n", done, i);
-	map_there(race.map, race.size);
-	svm_check_same(&svm, race.map);
+	svm_check_same(&svm, other.map);
 	svm_close(&svm);
-	munmap(race.map, race.size);
+	munmap(other.map, other.size);
 }
 
 int igt_main()

@@ -2,23 +2,19 @@
 /*
  * A device that goes away while it is used, and a module that must not.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_importer.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_module.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_svm.h"
@@ -76,57 +72,11 @@ IGT_TEST_DESCRIPTION("Check that the device may go while it is used and the modu
 #define EXPORTER	"zcgem"
 #define IMPORTER	"zcgem.1"
 
-static void write_driver_file(const char *file, const char *device)
-{
-	char path[80];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/zcgem/%s", file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %m\n", path);
-	igt_assert_f(write(fd, device, strlen(device)) == (ssize_t)strlen(device),
-		     "%s %s: %m\n", file, device);
-	close(fd);
-}
-
-static void unbind(const char *device)
-{
-	write_driver_file("unbind", device);
-}
-
-static void bind_again(const char *device)
-{
-	write_driver_file("bind", device);
-}
-
-
 static void close_all(struct devices *devices)
 {
 	close(devices->fd);
 	close(devices->other);
 	drm_close_driver(devices->vgem);
-}
-
-static int unload(void)
-{
-	int err = syscall(SYS_delete_module, "zcgem", O_NONBLOCK) ? -errno : 0;
-
-	errno = 0;
-	return err;
-}
-
-/* Objects die on a workqueue, and hold the module until then. */
-static int unload_soon(void)
-{
-	int err, step;
-
-	for (step = 0; step < 200; step++) {
-		err = unload();
-		if (err != -EAGAIN && err != -EBUSY)
-			return err;
-		usleep(10000);
-	}
-	return err;
 }
 
 static int64_t pins_now(void)
@@ -154,25 +104,13 @@ static int64_t pins_now(void)
 	return pins;
 }
 
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	igt_assert(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /*
  * The counts of a device that is gone cannot be read. But the kernel counts all pins,
  * and a module whose last object is not gone cannot be removed.
  */
 static void run_unplugged(void (*test)(struct devices *devices))
 {
-	int fds = count_fds();
+	int fds = zcgem_count_fds();
 	struct devices devices;
 	int64_t pins;
 	int step;
@@ -183,12 +121,12 @@ static void run_unplugged(void (*test)(struct devices *devices))
 	test(&devices);
 	close_all(&devices);
 
-	igt_assert_eq(unload_soon(), 0);
+	igt_assert_eq(zcgem_unload_soon(), 0);
 	for (step = 0; step < 100 && pins_now() > pins; step++)
 		usleep(10000);
 	igt_assert_f(pins_now() <= pins, "%lld pages are still pinned\n",
 		     (long long)(pins_now() - pins));
-	igt_assert_eq(count_fds(), fds);
+	igt_assert_eq(zcgem_count_fds(), fds);
 	igt_assert(load_devices(2));
 }
 
@@ -248,7 +186,7 @@ static void unplug_case(struct share *share)
 	uint32_t handle;
 	int i, third;
 
-	unbind(EXPORTER);
+	zcgem_unbind(EXPORTER);
 	for (i = 0; i < VIEWS; i++) {
 		if (!share->views[i])
 			continue;
@@ -282,7 +220,7 @@ static void unplug_case(struct share *share)
 	}
 
 	/* the new device has nothing to do with the old one, which is still open */
-	bind_again(EXPORTER);
+	zcgem_bind(EXPORTER);
 	check_works(0);
 	check_gone(dev->fd);
 	for (i = 0; i < VIEWS; i++)
@@ -297,13 +235,13 @@ static void importer_gone_case(struct share *share)
 	const struct devices *dev = share->devices;
 	struct drm_zcgem_gem_info info;
 
-	unbind(IMPORTER);
+	zcgem_unbind(IMPORTER);
 	check_gone(dev->other);
 	/* the importer's mapping is the exporter's memory */
 	check_views(share, 1);
 	zcgem_info(dev->fd, share->handle, &info);
 	igt_assert_eq_u64(info.attachments, 1);
-	bind_again(IMPORTER);
+	zcgem_bind(IMPORTER);
 	check_works(1);
 	check_views(share, 1);
 	share->theirs = 0;
@@ -366,8 +304,8 @@ static void test_unplug_both(struct devices *dev)
 		int i;
 
 		begin_share(dev, SOURCE_MEMFD, IMPORTER_DYNAMIC, USE_FENCED, &share);
-		unbind(order ? IMPORTER : EXPORTER);
-		unbind(order ? EXPORTER : IMPORTER);
+		zcgem_unbind(order ? IMPORTER : EXPORTER);
+		zcgem_unbind(order ? EXPORTER : IMPORTER);
 		for (i = 0; i < VIEWS; i++)
 			igt_assert(zcgem_access_faults(share.views[i], true));
 		check_gone(dev->fd);
@@ -379,36 +317,10 @@ static void test_unplug_both(struct devices *dev)
 		close(order ? dev->fd : dev->other);
 		close(order ? dev->other : dev->fd);
 		end_share(&share);
-		bind_again(EXPORTER);
-		bind_again(IMPORTER);
+		zcgem_bind(EXPORTER);
+		zcgem_bind(IMPORTER);
 		dev->fd = open_device(0);
 		dev->other = open_device(1);
-	}
-}
-
-static sigjmp_buf bus_jump;
-
-static void on_bus(int sig)
-{
-	siglongjmp(bus_jump, sig);
-}
-
-static void touch_until_sigbus(char *map, uint64_t size)
-{
-	struct sigaction action = { .sa_handler = on_bus };
-	volatile uint64_t round = 0;
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_jump, 1))
-		_exit(0);
-	alarm(20);
-	for (;;) {
-		volatile uint64_t *word = (volatile uint64_t *)
-			(map + (round * ZCGEM_PAGE) % size);
-
-		*word = *word + 1;
-		if (++round % 64 == 0)
-			madvise(map, size, MADV_DONTNEED);
 	}
 }
 
@@ -502,7 +414,7 @@ static void test_unplug_while_busy(struct devices *dev)
 			children[i] = fork();
 			igt_assert(children[i] >= 0);
 			if (!children[i])
-				touch_until_sigbus(share.views[i], share.size);
+				zcgem_touch_until_sigbus(share.views[i], share.size);
 		}
 		for (i = 0; i < 3; i++) {
 			users[i] = (struct user) {
@@ -513,7 +425,7 @@ static void test_unplug_while_busy(struct devices *dev)
 						     &users[i]), 0);
 		}
 		usleep(10000 + 3000 * round);
-		unbind(EXPORTER);
+		zcgem_unbind(EXPORTER);
 		usleep(10000);
 		stop = true;
 		for (i = 0; i < 3; i++) {
@@ -524,7 +436,7 @@ static void test_unplug_while_busy(struct devices *dev)
 			igt_assert_eq(waitpid(children[i], &status, 0), children[i]);
 			igt_assert_f(!status, "a child ended with status %#x\n", status);
 		}
-		bind_again(EXPORTER);
+		zcgem_bind(EXPORTER);
 		share.handle = 0;
 		end_share(&share);
 		close(dev->fd);
@@ -549,7 +461,7 @@ static void test_unplug_mirrored(struct devices *dev)
 			zcgem_submit_op(dev->fd, zcgem_op_copy(svm.buffer, 0, svm.handle, 0, size));
 			zcgem_submit_op(dev->fd, zcgem_op_copy(svm.handle, 0, svm.buffer, 0, size));
 		}
-		unbind(EXPORTER);
+		zcgem_unbind(EXPORTER);
 		/* what was cancelled has written the same or nothing */
 		zcgem_check_marks(user, size, 1);
 		igt_assert_eq(madvise(user, size, MADV_DONTNEED), 0);
@@ -564,7 +476,7 @@ static void test_unplug_mirrored(struct devices *dev)
 		munmap(svm.map, size);
 		if (!round)
 			munmap(user, size);
-		bind_again(EXPORTER);
+		zcgem_bind(EXPORTER);
 		check_works(0);
 		dev->fd = open_device(0);
 	}
@@ -582,9 +494,9 @@ static void test_rebind_often(struct devices *dev)
 		dmabufs[i] = zcgem_export(dev->fd, handle);
 		maps[i] = zcgem_mmap(dev->fd, handle, PAGES(4), PROT_RW);
 		zcgem_fill(maps[i], PAGES(4), i);
-		unbind(EXPORTER);
+		zcgem_unbind(EXPORTER);
 		igt_assert(open_device(0) < 0);
-		bind_again(EXPORTER);
+		zcgem_bind(EXPORTER);
 		old[i] = dev->fd;
 		dev->fd = open_device(0);
 		igt_assert_fd(dev->fd);
@@ -603,7 +515,7 @@ static void test_rebind_often(struct devices *dev)
 
 static void assert_in_use(const char *by)
 {
-	int err = unload();
+	int err = zcgem_unload();
 
 	igt_assert_f(err == -EAGAIN || err == -EBUSY, "the module went in spite of %s: %d\n",
 		     by, err);
@@ -643,7 +555,7 @@ static void test_unload_refused(struct devices *dev)
 	gem_close(dev->vgem, theirs);
 
 	/* and not by anything else */
-	igt_assert_eq(unload_soon(), 0);
+	igt_assert_eq(zcgem_unload_soon(), 0);
 	igt_assert(open_device(0) < 0);
 	igt_assert(load_devices(2));
 	dev->fd = open_device(0);
@@ -667,7 +579,7 @@ static void test_unload_with_fence(struct devices *dev)
 		close(dev->fd);
 		close(dev->other);
 		signal_later(&fence);
-		igt_assert_eq(unload_soon(), 0);
+		igt_assert_eq(zcgem_unload_soon(), 0);
 		end_fence(&fence);
 		igt_assert(load_devices(2));
 		dev->fd = open_device(0);
@@ -687,7 +599,7 @@ static void test_reload(struct devices *dev)
 		end_share(&share);
 		close(dev->fd);
 		close(dev->other);
-		igt_assert_eq(unload_soon(), 0);
+		igt_assert_eq(zcgem_unload_soon(), 0);
 		igt_assert(load_devices(2));
 		dev->fd = open_device(0);
 		dev->other = open_device(1);

@@ -5,15 +5,13 @@
  * the same.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include "igt.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_frames.h"
+#include "igt_zcgem_mm.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_swap.h"
 #include "igt_zcgem_wrap.h"
@@ -70,22 +68,6 @@ IGT_TEST_DESCRIPTION("Check objects of address ranges against the memory manager
 #define OLD	0x100000000ull
 #define PARENT	0x200000000ull
 #define OBJECT	0x300000000ull
-#define KSM	"/sys/kernel/mm/ksm/"
-
-/* Until KSM has looked at everything twice more: once to know a page, once to merge. */
-static void wait_for_ksm(void)
-{
-	uint64_t until = zcgem_read_number(KSM "full_scans") + 3;
-	unsigned int step;
-
-	for (step = 0; step < 6000; step++) {
-		if (zcgem_read_number(KSM "full_scans") >= until)
-			return;
-		usleep(10000);
-	}
-	igt_assert_f(false, "KSM does not get on\n");
-}
-
 static void fill_equal(void *map, uint64_t size)
 {
 	memset(map, 0x5a, size);
@@ -99,7 +81,6 @@ static void test_ksm(int fd)
 	uint64_t *frames, *other;
 	uint32_t handle;
 
-	igt_require_f(!access(KSM "run", W_OK), "no KSM\n");
 	fill_equal(user, size);
 	fill_equal(control, size);
 	fill_equal(merged, size);
@@ -110,10 +91,7 @@ static void test_ksm(int fd)
 	igt_assert_eq(madvise(user, size, MADV_MERGEABLE), 0);
 	igt_assert_eq(madvise(control, size, MADV_MERGEABLE), 0);
 	igt_assert_eq(madvise(merged, size, MADV_MERGEABLE), 0);
-	zcgem_change_setting(KSM "pages_to_scan", "5000");
-	zcgem_change_setting(KSM "sleep_millisecs", "1");
-	zcgem_change_setting(KSM "run", "1");
-	wait_for_ksm();
+	zcgem_run_ksm();
 
 	/* it works: what is not pinned was merged into one page */
 	other = zcgem_frames(control, size);
@@ -128,7 +106,7 @@ static void test_ksm(int fd)
 	igt_assert(!memcmp(late, control, size));
 	zcgem_check_same(merged, late, size);
 	fill_equal(late, size);
-	wait_for_ksm();
+	zcgem_wait_for_ksm();
 	zcgem_check_same(merged, late, size);
 	igt_assert_eq(control[0], 0x5a);
 	igt_assert_eq(control[size - 1], 0x5a);
@@ -152,21 +130,6 @@ static char *aligned_small_pages(uint64_t size)
 	return start;
 }
 
-#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
-
-static void wait_for_khugepaged(void)
-{
-	uint64_t until = zcgem_read_number(KHUGEPAGED "full_scans") + 3;
-	unsigned int step;
-
-	for (step = 0; step < 6000; step++) {
-		if (zcgem_read_number(KHUGEPAGED "full_scans") >= until)
-			return;
-		usleep(10000);
-	}
-	igt_assert_f(false, "khugepaged does not get on\n");
-}
-
 static void test_khugepaged(int fd)
 {
 	const uint64_t size = ZCGEM_HUGE;
@@ -185,11 +148,7 @@ static void test_khugepaged(int fd)
 	igt_assert_eq(madvise(user, size, MADV_COLLAPSE), -1);
 	zcgem_check_frames(user, size, frames);
 
-	zcgem_change_setting(KHUGEPAGED "scan_sleep_millisecs", "1");
-	zcgem_change_setting(KHUGEPAGED "alloc_sleep_millisecs", "1");
-	zcgem_change_setting(KHUGEPAGED "pages_to_scan", "100000");
-	wait_for_khugepaged();
-	zcgem_restore_settings();
+	zcgem_run_khugepaged();
 	zcgem_check_frames(user, size, frames);
 	zcgem_check_marks(object, size, OLD);
 	zcgem_check_same(user, object, size);
@@ -290,33 +249,26 @@ static void run_dirty(int fd, char *user, uint64_t size)
 	munmap(user, size);
 }
 
+static void write_by_object(int fd, void *user, uint64_t size, uint64_t mark)
+{
+	uint32_t handle = zcgem_wrap_address(fd, user, size, 0);
+	char *object;
+
+	munmap(user, size);
+	object = zcgem_mmap(fd, handle, size, RW);
+	zcgem_mark_all(object, size, mark);
+	munmap(object, size);
+	gem_close(fd, handle);
+}
+
 static void test_dirty(int fd)
 {
 	const uint64_t size = PAGES(64);
-	char *user, *object, *reader;
-	uint32_t handle;
-	int memfd;
 
 	zcgem_require_swap(64 << 20);
 	run_dirty(fd, zcgem_anonymous(size), size);
 	run_dirty(fd, zcgem_shared_anonymous(size), size);
-
-	/* only ever read by the caller: clean zeroes of shmem */
-	memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	user = zcgem_map_memfd(memfd, 0, size);
-	reader = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
-	igt_assert(reader != MAP_FAILED);
-	igt_assert_eq(reader[0] | reader[size - 1], 0);
-	handle = zcgem_wrap_address(fd, user, size, 0);
-	munmap(user, size);
-	object = zcgem_mmap(fd, handle, size, RW);
-	zcgem_mark_all(object, size, OBJECT);
-	munmap(object, size);
-	gem_close(fd, handle);
-	igt_assert(zcgem_page_out(reader, size));
-	zcgem_check_marks(reader, size, OBJECT);
-	munmap(reader, size);
-	close(memfd);
+	zcgem_check_dirty_zeroes(fd, size, write_by_object);
 }
 
 static void test_mprotect(int fd)
@@ -411,7 +363,7 @@ static void test_remove(int fd)
 static void test_munmap(int fd)
 {
 	const uint64_t size = PAGES(16);
-	char *user = zcgem_anonymous(size), *object, *again;
+	char *user = zcgem_anonymous(size), *object;
 	uint32_t handle;
 
 	zcgem_mark_all(user, size, OLD);
@@ -421,8 +373,7 @@ static void test_munmap(int fd)
 	check_parted(NULL, object, size);
 
 	/* other memory at the same address is other memory */
-	again = mmap(user, size, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	igt_assert(again == user);
+	zcgem_map_there(user, size);
 	zcgem_mark_all(object, size, OLD);
 	igt_assert_eq(user[0] | user[size - 1], 0);
 	check_parted(user, object, size);
@@ -472,44 +423,23 @@ static void test_mremap(int fd)
 	}
 }
 
-struct race {
-	char *map;
-	uint64_t size;
-	bool stop;
-};
-
-static void *unmap_and_map(void *data)
-{
-	struct race *race = data;
-
-	while (!__atomic_load_n(&race->stop, __ATOMIC_RELAXED)) {
-		munmap(race->map + race->size / 2, race->size / 2);
-		mmap(race->map, race->size, RW,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	}
-	return NULL;
-}
-
 static void test_munmap_race(int fd)
 {
-	struct race race = { .size = PAGES(64) };
 	unsigned int rounds = zcgem_rounds(3000), wrapped = 0, i;
-	pthread_t thread;
+	struct zcgem_unmapper other;
 
-	race.map = zcgem_anonymous(race.size);
-	igt_assert_eq(pthread_create(&thread, NULL, unmap_and_map, &race), 0);
+	zcgem_start_unmapper(&other, PAGES(64));
 	for (i = 0; i < rounds; i++) {
-		int err = __zcgem_try_address(fd, race.map, race.size, 0);
+		int err = __zcgem_try_address(fd, other.map, other.size, 0);
 
 		if (err && err != -EFAULT)
 			break;
 		wrapped += !err;
 	}
-	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	igt_assert_eq(i, 3000);
+	zcgem_stop_unmapper(&other);
+	igt_assert_eq(i, rounds);
 	igt_debug("%u of %u wrapped\n", wrapped, i);
-	munmap(race.map, race.size);
+	munmap(other.map, other.size);
 }
 
 int igt_main()

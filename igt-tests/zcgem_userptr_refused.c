@@ -11,10 +11,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_unfit.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -310,74 +311,15 @@ static void test_refused_file(int fd)
 	close(file);
 }
 
-static char ramfs_directory[] = "/tmp/igt-zcgem-XXXXXX";
-
-static void unmount_ramfs(int sig)
-{
-	(void)sig;
-	umount2(ramfs_directory, MNT_DETACH);
-	rmdir(ramfs_directory);
-}
-
-/* ramfs: no writeback, so the kernel itself would let its pages be pinned for writing. */
 static void test_refused_ramfs(int fd)
 {
-	char name[64], *user;
-	int file;
-
-	igt_require_f(mkdtemp(ramfs_directory), "no directory in /tmp: %m\n");
-	igt_install_exit_handler(unmount_ramfs);
-	igt_require_f(!mount("ramfs", ramfs_directory, "ramfs", 0, NULL),
-		      "cannot mount a ramfs: %m\n");
-	snprintf(name, sizeof(name), "%s/file", ramfs_directory);
-	file = open(name, O_RDWR | O_CREAT, 0600);
-	igt_assert_fd(file);
-	igt_assert_eq(ftruncate(file, PAGES(4)), 0);
-	user = zcgem_map_memfd(file, 0, PAGES(4));
-	zcgem_mark_all(user, PAGES(4), 1);
-	expect_refused(fd, user, PAGES(4));
-	zcgem_check_marks(user, PAGES(4), 1);
-	munmap(user, PAGES(4));
-	close(file);
-	unmount_ramfs(0);
-}
-
-/* Where the kernel shows a process its own frames, without letting it have them. */
-static void *find_vvar(void)
-{
-	unsigned long start = 0;
-	char line[256];
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	igt_assert(maps);
-	while (!start && fgets(line, sizeof(line), maps)) {
-		if (!strstr(line, "[vvar]") || sscanf(line, "%lx-", &start) != 1)
-			start = 0;
-	}
-	fclose(maps);
-	return (void *)start;
+	zcgem_refuse_ramfs(fd, expect_refused);
 }
 
 static void test_refused_pfnmap(int fd)
 {
-	int mem = open("/dev/mem", O_RDWR | O_SYNC);
-	void *vvar = find_vvar(), *map;
-	unsigned int tried = 0;
-
-	if (vvar) {
-		tried++;
-		expect_refused(fd, vvar, PAGES(1));
-	}
-	if (mem >= 0) {
-		map = mmap(NULL, PAGES(1), RW, MAP_SHARED, mem, 0xf0000);
-		if (map != MAP_FAILED) {
-			tried++;
-			expect_refused(fd, map, PAGES(1));
-			munmap(map, PAGES(1));
-		}
-		close(mem);
-	}
-	igt_require_f(tried, "neither [vvar] nor /dev/mem can be mapped\n");
+	igt_require_f(zcgem_refuse_frames(fd, expect_refused),
+		      "neither [vvar] nor /dev/mem can be mapped\n");
 }
 
 static void test_refused_zcgem(int fd)
@@ -431,23 +373,7 @@ static void test_refused_udmabuf(int fd)
 
 static void test_refused_secret(int fd)
 {
-#ifdef SYS_memfd_secret
-	int secret = syscall(SYS_memfd_secret, 0);
-	char *map;
-
-	igt_require_f(secret >= 0, "no secret memory: %m\n");
-	igt_assert_eq(ftruncate(secret, PAGES(2)), 0);
-	map = zcgem_map_memfd(secret, 0, PAGES(2));
-	expect_refused(fd, map, PAGES(2));
-	zcgem_mark_all(map, PAGES(2), 1);
-	expect_refused(fd, map, PAGES(2));
-	zcgem_check_marks(map, PAGES(2), 1);
-	munmap(map, PAGES(2));
-	close(secret);
-#else
-	(void)fd;
-	igt_skip("built without memfd_secret\n");
-#endif
+	zcgem_refuse_secret(fd, expect_refused);
 }
 
 #define PMEM	"/dev/pmem0"

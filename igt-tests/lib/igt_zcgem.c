@@ -85,8 +85,12 @@ static uint64_t stat_value(const char *text, const char *key)
 	return 0;
 }
 
-/* The value of a line "key: value ..." of a file of /proc, or 0. */
-static int count_fds(void)
+/**
+ * zcgem_count_fds:
+ *
+ * Returns: How many descriptors this process has open, the same few more each time.
+ */
+int zcgem_count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	int count = 0;
@@ -122,7 +126,7 @@ static void read_counts(int fd, struct zcgem_snapshot *snap)
 	snap->jobs = stat_value(text, "jobs");
 	snap->notifiers = stat_value(text, "notifiers");
 	snap->process_pins = zcgem_read_key("/proc/self/status", "VmPin");
-	snap->fds = count_fds();
+	snap->fds = zcgem_count_fds();
 }
 
 /**

@@ -47,6 +47,7 @@ struct zcgem_snapshot {
 
 int zcgem_open(void);
 int zcgem_open_card(void);
+int zcgem_count_fds(void);
 void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
 uint64_t zcgem_pinned_folios(int fd);
 bool zcgem_counts_come_back(int fd, const struct zcgem_snapshot *before);
@@ -95,5 +96,6 @@ void zcgem_check(const void *map, uint64_t size, uint64_t seed);
 uint64_t zcgem_first_difference(const void *map, uint64_t size, uint64_t seed);
 
 bool zcgem_access_faults(void *addr, bool write);
+void zcgem_touch_until_sigbus(void *map, uint64_t size) __attribute__((noreturn));
 
 #endif /* IGT_ZCGEM_H */

@@ -268,3 +268,34 @@ bool zcgem_access_faults(void *addr, bool write)
 
 	return faulted;
 }
+
+static void exit_on_fault(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+/**
+ * zcgem_touch_until_sigbus:
+ * @map: start of a mapping
+ * @size: bytes
+ *
+ * For a child process: reads and writes without end, and exits with status 0 at the
+ * first SIGBUS; with another one where none comes within 20 s.
+ */
+void zcgem_touch_until_sigbus(void *map, uint64_t size)
+{
+	struct sigaction action = { .sa_handler = exit_on_fault };
+	uint64_t round = 0;
+
+	sigaction(SIGBUS, &action, NULL);
+	alarm(20);
+	for (;;) {
+		volatile uint64_t *word = (void *)((char *)map + (round * ZCGEM_PAGE) % size);
+
+		*word = *word + 1;
+		/* so that there is always something to fault */
+		if (++round % 64 == 0)
+			madvise(map, size, MADV_DONTNEED);
+	}
+}

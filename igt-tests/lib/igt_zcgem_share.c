@@ -505,3 +505,32 @@ void check_views(const struct share *share, uint64_t seed)
 		if (share->views[i])
 			zcgem_check(share->views[i], share->size, seed);
 }
+
+/**
+ * run_share_matrix:
+ * @devices: the devices
+ * @importer: who imports
+ * @test: what is done to the object; gets the counts from before it was made
+ *
+ * Every memory and use, each with a look at what is left.
+ */
+void run_share_matrix(const struct devices *devices, enum share_importer importer,
+		      void (*test)(struct share *share, const struct zcgem_snapshot *before))
+{
+	enum share_source source;
+	enum share_use use;
+
+	for (source = 0; source < SOURCES; source++) {
+		for (use = 0; use < USES; use++) {
+			struct zcgem_snapshot before;
+			struct share share;
+
+			zcgem_take_snapshot(devices->fd, &before);
+			begin_share(devices, source, importer, use, &share);
+			igt_info("%s\n", share_name(&share));
+			test(&share, &before);
+			end_share(&share);
+			zcgem_check_leaks(devices->fd, &before);
+		}
+	}
+}

@@ -147,5 +147,7 @@ void importer_let_go(struct share *share);
 void close_views(struct share *share);
 void end_share(struct share *share);
 void check_views(const struct share *share, uint64_t seed);
+void run_share_matrix(const struct devices *devices, enum share_importer importer,
+		      void (*test)(struct share *share, const struct zcgem_snapshot *before));
 
 #endif /* IGT_ZCGEM_SHARE_H */

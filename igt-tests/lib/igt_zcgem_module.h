@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices that go and come back, and the module's own removal.
+ */
+#ifndef IGT_ZCGEM_MODULE_H
+#define IGT_ZCGEM_MODULE_H
+
+void zcgem_unbind(const char *device);
+void zcgem_bind(const char *device);
+int zcgem_unload(void);
+int zcgem_unload_soon(void);
+
+#endif /* IGT_ZCGEM_MODULE_H */
