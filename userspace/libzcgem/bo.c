@@ -18,7 +18,7 @@ static void close_handle(struct zcgem_device *dev, uint32_t handle)
 	zcgem_ioctl(dev, DRM_IOCTL_GEM_CLOSE, &argument);
 }
 
-struct zcgem_bo *zcgem_bo_alloc(struct zcgem_device *dev)
+static struct zcgem_bo *bo_alloc(struct zcgem_device *dev)
 {
 	struct zcgem_bo *bo = calloc(1, sizeof(*bo));
 
@@ -31,7 +31,7 @@ struct zcgem_bo *zcgem_bo_alloc(struct zcgem_device *dev)
 	return bo;
 }
 
-void zcgem_bo_free(struct zcgem_bo *bo)
+static void bo_free(struct zcgem_bo *bo)
 {
 	pthread_mutex_destroy(&bo->map_lock);
 	zcgem_device_unref(bo->dev);
@@ -58,24 +58,32 @@ static struct zcgem_bo *table_get(struct zcgem_device *dev, uint32_t handle)
 }
 
 /*
- * A handle that an ioctl has just made is nobody else's yet, so the ioctl, which
- * may take long, runs without the table lock.
+ * Make an object by an ioctl, which stores at @handle and @size in its @argument. A
+ * handle that it has just made is nobody else's yet, so the ioctl, which may take long,
+ * runs without the table lock.
  */
-int zcgem_bo_publish(struct zcgem_bo *bo, uint32_t handle, uint64_t size, struct zcgem_bo **out)
+int zcgem_bo_make(struct zcgem_device *dev, unsigned long request, void *argument,
+		  const __u32 *handle, const __u64 *size, struct zcgem_bo **bo)
 {
-	struct zcgem_device *dev = bo->dev;
+	struct zcgem_bo *fresh = bo_alloc(dev);
 	int ret;
 
-	pthread_mutex_lock(&dev->table_lock);
-	ret = table_add(bo, handle, size);
-	if (ret)
-		close_handle(dev, handle);
-	pthread_mutex_unlock(&dev->table_lock);
+	if (!fresh)
+		return -ENOMEM;
+
+	ret = zcgem_ioctl(dev, request, argument);
+	if (!ret) {
+		pthread_mutex_lock(&dev->table_lock);
+		ret = table_add(fresh, *handle, *size);
+		if (ret)
+			close_handle(dev, *handle);
+		pthread_mutex_unlock(&dev->table_lock);
+	}
 
 	if (ret)
-		zcgem_bo_free(bo);
+		bo_free(fresh);
 	else
-		*out = bo;
+		*bo = fresh;
 	return ret;
 }
 
@@ -92,18 +100,9 @@ drm_public int zcgem_bo_new(struct zcgem_device *dev, uint64_t size, uint32_t fl
 			    struct zcgem_bo **bo)
 {
 	struct drm_zcgem_gem_create argument = { .size = size, .flags = flags };
-	struct zcgem_bo *fresh = zcgem_bo_alloc(dev);
-	int ret;
 
-	if (!fresh)
-		return -ENOMEM;
-
-	ret = zcgem_ioctl(dev, DRM_IOCTL_ZCGEM_GEM_CREATE, &argument);
-	if (ret) {
-		zcgem_bo_free(fresh);
-		return ret;
-	}
-	return zcgem_bo_publish(fresh, argument.handle, argument.size, bo);
+	return zcgem_bo_make(dev, DRM_IOCTL_ZCGEM_GEM_CREATE, &argument, &argument.handle,
+			     &argument.size, bo);
 }
 
 /*
@@ -128,7 +127,7 @@ static int finish_adoption(int ret, struct zcgem_bo *fresh, struct zcgem_bo *kno
 			   struct zcgem_bo **bo)
 {
 	if (ret || known)
-		zcgem_bo_free(fresh);
+		bo_free(fresh);
 	if (!ret)
 		*bo = known ? known : fresh;
 	return ret;
@@ -149,7 +148,7 @@ static int finish_adoption(int ret, struct zcgem_bo *fresh, struct zcgem_bo *kno
 drm_public int zcgem_bo_import(struct zcgem_device *dev, int dmabuf, struct zcgem_bo **bo)
 {
 	struct drm_prime_handle argument = { .fd = dmabuf };
-	struct zcgem_bo *fresh = zcgem_bo_alloc(dev), *known = NULL;
+	struct zcgem_bo *fresh = bo_alloc(dev), *known = NULL;
 	int ret;
 
 	if (!fresh)
@@ -181,7 +180,7 @@ drm_public int zcgem_bo_import(struct zcgem_device *dev, int dmabuf, struct zcge
 drm_public int zcgem_bo_from_handle(struct zcgem_device *dev, uint32_t handle,
 				    struct zcgem_bo **bo)
 {
-	struct zcgem_bo *fresh = zcgem_bo_alloc(dev), *known = NULL;
+	struct zcgem_bo *fresh = bo_alloc(dev), *known = NULL;
 	int ret;
 
 	if (!fresh)
@@ -244,7 +243,7 @@ drm_public void zcgem_bo_unref(struct zcgem_bo *bo)
 	pthread_mutex_unlock(&dev->table_lock);
 
 	zcgem_bo_drop_maps(bo);
-	zcgem_bo_free(bo);
+	bo_free(bo);
 }
 
 /**

@@ -55,9 +55,8 @@ struct zcgem_syncobj {
 };
 
 int zcgem_ioctl(struct zcgem_device *dev, unsigned long request, void *argument);
-struct zcgem_bo *zcgem_bo_alloc(struct zcgem_device *dev);
-void zcgem_bo_free(struct zcgem_bo *bo);
-int zcgem_bo_publish(struct zcgem_bo *bo, uint32_t handle, uint64_t size, struct zcgem_bo **out);
+int zcgem_bo_make(struct zcgem_device *dev, unsigned long request, void *argument,
+		  const __u32 *handle, const __u64 *size, struct zcgem_bo **bo);
 void zcgem_bo_drop_maps(struct zcgem_bo *bo);
 
 #endif /* ZCGEM_INTERNAL_H */

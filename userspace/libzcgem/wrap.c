@@ -2,8 +2,6 @@
 /*
  * Objects of memory that the program owns already.
  */
-#include <errno.h>
-
 #include "internal.h"
 
 /**
@@ -38,18 +36,9 @@ drm_public int zcgem_bo_wrap_memfd_ranges(struct zcgem_device *dev,
 		},
 		.flags = flags,
 	};
-	struct zcgem_bo *fresh = zcgem_bo_alloc(dev);
-	int ret;
 
-	if (!fresh)
-		return -ENOMEM;
-
-	ret = zcgem_ioctl(dev, DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &argument);
-	if (ret) {
-		zcgem_bo_free(fresh);
-		return ret;
-	}
-	return zcgem_bo_publish(fresh, argument.handle, argument.size, bo);
+	return zcgem_bo_make(dev, DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &argument,
+			     &argument.handle, &argument.size, bo);
 }
 
 /**
@@ -103,18 +92,9 @@ drm_public int zcgem_bo_wrap_userptr_ranges(struct zcgem_device *dev,
 		},
 		.flags = flags,
 	};
-	struct zcgem_bo *fresh = zcgem_bo_alloc(dev);
-	int ret;
 
-	if (!fresh)
-		return -ENOMEM;
-
-	ret = zcgem_ioctl(dev, DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &argument);
-	if (ret) {
-		zcgem_bo_free(fresh);
-		return ret;
-	}
-	return zcgem_bo_publish(fresh, argument.handle, argument.size, bo);
+	return zcgem_bo_make(dev, DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &argument,
+			     &argument.handle, &argument.size, bo);
 }
 
 /**
