@@ -255,7 +255,7 @@ static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_tabl
  * concurrent callers with different directions cannot confuse each other, and
  * there is nothing to allocate.
  */
-static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 	struct zcgem_dma_map *map;
@@ -264,25 +264,24 @@ static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_d
 	ret = zcgem_object_lock(obj);
 	if (ret)
 		return ret;
-	list_for_each_entry(map, &obj->dma_maps, link)
-		dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
+	list_for_each_entry(map, &obj->dma_maps, link) {
+		if (for_cpu)
+			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
+		else
+			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
+	}
 	zcgem_object_unlock(obj);
 	return 0;
 }
 
+static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	return zcgem_dmabuf_sync(dmabuf, true);
+}
+
 static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
-	struct zcgem_dma_map *map;
-	int ret;
-
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	list_for_each_entry(map, &obj->dma_maps, link)
-		dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
-	zcgem_object_unlock(obj);
-	return 0;
+	return zcgem_dmabuf_sync(dmabuf, false);
 }
 
 static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
