@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Nobody gets a reference to a page by a mapping of an object, whatever the size
- * of its leaves: peers' bug class 8.
- *
- * Each door is tried on memory whose leaves are not there yet, which ends in the
- * slow walk of get_user_pages(), and on memory whose leaves are, which the fast
- * walk meets. That they are there, and of which size, is read from the page tables.
+ * Nobody gets a reference to a page by a mapping of an object, whatever the size of its
+ * leaves: peers' bug class 8. Whether they are there, and of which size, is read from the
+ * page tables.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,16 +14,13 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "igt.h"
@@ -34,6 +28,7 @@
 #include "igt_zcgem.h"
 #include "igt_zcgem_disk.h"
 #include "igt_zcgem_memory.h"
+#include "igt_zcgem_target.h"
 #include "igt_zcgem_uring.h"
 
 /**
@@ -70,18 +65,6 @@
  * SUBTEST: move-pages
  * Description: move_pages finds no page to tell of or to move.
  *
- * SUBTEST: ptrace
- * Description: A debugger reads and writes by the access operation.
- *
- * SUBTEST: proc-mem
- * Description: Reads and writes of /proc/PID/mem go by the access operation.
- *
- * SUBTEST: access-bounds
- * Description: The access operation ends where the mapping ends.
- *
- * SUBTEST: access-read-only
- * Description: The access operation writes only what the mapping could (class 9).
- *
  * SUBTEST: own-memory
  * Description: The memory that an object was made of stays open to all doors.
  *
@@ -96,76 +79,6 @@ IGT_TEST_DESCRIPTION("Check that no kernel path takes page references through ma
 
 #define PAGES(n) ((n) * ZCGEM_PAGE)
 #define PROT_RW (PROT_READ | PROT_WRITE)
-#define STEP PAGES(16)
-#define SEED 1
-
-struct target {
-	struct memory memory;
-	char *map;
-	uint64_t size;
-	/* an address and a length that end inside one leaf, and ones that do not */
-	char *inside;
-	char *across;
-};
-
-typedef void (*door)(struct target *target, void *data);
-
-static const enum memory_kind kinds[] = {
-	SHMEM_4K, HUGETLB_2M, HUGETLB_1G, ANON_THP, POOL, POOL_WC,
-};
-
-static uint64_t kind_size(enum memory_kind kind)
-{
-	return kind == HUGETLB_1G ? LEAF_1G : 2 * LEAF_2M;
-}
-
-static void open_target(int fd, enum memory_kind kind, struct target *target)
-{
-	uint64_t size = kind_size(kind);
-
-	make_memory(fd, kind, size, &target->memory);
-	target->size = size;
-	target->map = map_memory(fd, &target->memory, PROT_RW);
-	target->inside = target->map + PAGES(3);
-	target->across = target->map + LEAF_2M - PAGES(2);
-}
-
-static void close_target(int fd, struct target *target)
-{
-	munmap(target->map, target->size);
-	free_memory(fd, &target->memory);
-}
-
-static void try_doors(int fd, enum memory_kind kind, door try, void *data)
-{
-	struct target target;
-
-	open_target(fd, kind, &target);
-
-	/* nothing is there, and nothing may come by this */
-	try(&target, data);
-
-	stamp(target.map, 0, target.size, STEP, SEED);
-	touch(target.map, target.size, ZCGEM_PAGE, false);
-	if (kind != POOL && kind != POOL_WC)
-		expect_leaves(target.map, target.size, target.memory.leaf);
-	try(&target, data);
-	check_stamps(target.map, 0, target.size, STEP, SEED);
-	if (kind != POOL && kind != POOL_WC)
-		expect_leaves(target.map, target.size, target.memory.leaf);
-
-	close_target(fd, &target);
-}
-
-static void try_each_target(int fd, door try, void *data)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (memory_available(kinds[i], kind_size(kinds[i])))
-			try_doors(fd, kinds[i], try, data);
-	}
-}
 
 static void expect_efault(const char *what, const struct target *target, long ret)
 {
@@ -449,182 +362,6 @@ static void test_move_pages(int fd)
 	try_each_target(fd, try_move_pages, NULL);
 }
 
-static void try_ptrace(struct target *target, void *data)
-{
-	volatile long *words[2] = { (long *)target->inside, (long *)target->across };
-	unsigned int i;
-	int status;
-	pid_t pid;
-
-	(void)data;
-	*words[0] = 0x1111;
-	*words[1] = 0x2222;
-	pid = fork();
-	igt_assert(pid >= 0);
-	if (!pid) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
-		/* what the debugger wrote is what this process sees */
-		_exit(*words[0] == 0x3333 && *words[1] == 0x4444 ? 0 : 1);
-	}
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	igt_assert(WIFSTOPPED(status));
-	for (i = 0; i < 2; i++) {
-		long value;
-
-		errno = 0;
-		value = ptrace(PTRACE_PEEKDATA, pid, words[i], NULL);
-		igt_assert_f(!errno, "PEEKDATA: %m\n");
-		igt_assert_eq(value, i ? 0x2222 : 0x1111);
-		igt_assert_eq(ptrace(PTRACE_POKEDATA, pid, words[i],
-				     i ? 0x4444 : 0x3333), 0);
-	}
-	igt_assert_eq(*words[0], 0x3333);
-	igt_assert_eq(*words[1], 0x4444);
-	igt_assert_eq(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	igt_assert(WIFEXITED(status) && !WEXITSTATUS(status));
-}
-
-static void test_ptrace(int fd)
-{
-	try_each_target(fd, try_ptrace, NULL);
-}
-
-static int open_mem(void)
-{
-	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-
-	igt_assert_f(mem >= 0, "/proc/self/mem: %m\n");
-	return mem;
-}
-
-static void try_proc_mem(struct target *target, void *data)
-{
-	static char buffer[PAGES(6)];
-	int mem = *(int *)data;
-	char *at = target->across + 40;
-
-	/* from inside one page to inside another, over the end of a 2 MiB leaf */
-	memset(at, 0x31, sizeof(buffer));
-	igt_assert_eq(pread(mem, buffer, sizeof(buffer), (uintptr_t)at), sizeof(buffer));
-	igt_assert(!memcmp(buffer, at, sizeof(buffer)));
-	memset(buffer, 0x42, sizeof(buffer));
-	igt_assert_eq(pwrite(mem, buffer, sizeof(buffer), (uintptr_t)at), sizeof(buffer));
-	igt_assert(!memcmp(buffer, at, sizeof(buffer)));
-	/* give the stamps back */
-	stamp(target->map, 0, target->size, STEP, SEED);
-
-	igt_assert_eq(pread(mem, buffer, 8, (uintptr_t)target->map + STEP), 8);
-	igt_assert(!memcmp(buffer, target->map + STEP, 8));
-}
-
-static void test_proc_mem(int fd)
-{
-	const uint64_t size = 2 * LEAF_2M;
-	int mem = open_mem();
-	struct target target;
-	uint64_t word;
-	long ret;
-
-	try_each_target(fd, try_proc_mem, &mem);
-
-	/* of an object that is not resident: its pages may have to be had first */
-	open_target(fd, HUGETLB_2M, &target);
-	stamp(target.map, 0, size, STEP, SEED);
-	zcgem_evict(fd, target.memory.handle, size);
-	ret = pread(mem, &word, 8, (uintptr_t)target.map + STEP);
-	igt_info("of an object that is not resident: %ld\n", ret < 0 ? -errno : ret);
-	if (ret < 0) {
-		igt_assert_eq(errno, EIO);
-		zcgem_populate(fd, target.memory.handle, size, NULL);
-		ret = pread(mem, &word, 8, (uintptr_t)target.map + STEP);
-	}
-	igt_assert_eq(ret, 8);
-	igt_assert_eq_u64(word, *(uint64_t *)((char *)target.memory.own + STEP));
-	close_target(fd, &target);
-	close(mem);
-}
-
-static void test_access_bounds(int fd)
-{
-	const uint64_t size = PAGES(8);
-	uint32_t handle = zcgem_create(fd, size, 0);
-	char buffer[ZCGEM_PAGE], *map = zcgem_mmap(fd, handle, size, PROT_RW), *next;
-	int mem = open_mem();
-
-	memset(map, 'o', size);
-	/* the second half is another mapping now, of other memory */
-	next = map + PAGES(4);
-	igt_assert(mmap(next, PAGES(4), PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			-1, 0) == next);
-	memset(next, 'n', PAGES(4));
-
-	igt_assert_eq(pread(mem, buffer, sizeof(buffer), (uintptr_t)next - 100),
-		      sizeof(buffer));
-	igt_assert_eq(buffer[0], 'o');
-	igt_assert_eq(buffer[99], 'o');
-	igt_assert_eq(buffer[100], 'n');
-	igt_assert_eq(buffer[sizeof(buffer) - 1], 'n');
-
-	memset(buffer, 'w', sizeof(buffer));
-	igt_assert_eq(pwrite(mem, buffer, sizeof(buffer), (uintptr_t)next - 100),
-		      sizeof(buffer));
-	igt_assert_eq(next[-1], 'w');
-	igt_assert_eq(next[0], 'w');
-	munmap(next, PAGES(4));
-	munmap(map, PAGES(4));
-
-	/* what lies behind the mapped part has not been reached */
-	map = zcgem_mmap(fd, handle, size, PROT_RW);
-	igt_assert_eq(map[PAGES(4)], 'o');
-
-	/* with nothing behind it the rest is refused */
-	igt_assert_eq(munmap(map + PAGES(4), PAGES(4)), 0);
-	igt_assert_lte(pread(mem, buffer, sizeof(buffer), (uintptr_t)map + PAGES(4) - 100),
-		       100);
-	munmap(map, PAGES(4));
-	close(mem);
-}
-
-static void expect_no_write(int mem, char *map)
-{
-	uint64_t before = *(volatile uint64_t *)map, value = ~before;
-
-	igt_assert_f(pwrite(mem, &value, 8, (uintptr_t)map) < 0,
-		     "a mapping that can only be read was written\n");
-	igt_assert_eq_u64(*(volatile uint64_t *)map, before);
-}
-
-static void test_access_read_only(int fd)
-{
-	const uint64_t size = PAGES(8);
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	uint32_t writable = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
-	uint32_t readonly = zcgem_wrap_memfd(fd, memfd, 0, size, DRM_ZCGEM_WRAP_READONLY);
-	int mem = open_mem(), dmabuf;
-	char *map;
-
-	map = zcgem_mmap(fd, readonly, size, PROT_READ);
-	expect_no_write(mem, map);
-	munmap(map, size);
-
-	/* the object is writable, but who was given this descriptor may only read */
-	igt_assert_eq(__zcgem_export(fd, writable, DRM_CLOEXEC, &dmabuf), 0);
-	map = mmap(NULL, size, PROT_READ, MAP_SHARED, dmabuf, 0);
-	igt_assert(map != MAP_FAILED);
-	expect_no_write(mem, map);
-	munmap(map, size);
-	close(dmabuf);
-
-	/* as with other shared memory, a mapping to read is not written by force */
-	map = zcgem_mmap(fd, writable, size, PROT_READ);
-	expect_no_write(mem, map);
-	munmap(map, size);
-	close(mem);
-	close(memfd);
-}
-
 static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_file *both)
 {
 	char *buffer = aligned_alloc(ZCGEM_PAGE, ZCGEM_PAGE);
@@ -635,7 +372,7 @@ static void check_own_memory(int fd, enum memory_kind kind, struct ring_and_file
 	int ends[2];
 
 	open_target(fd, kind, &target);
-	stamp(target.map, 0, target.size, STEP, SEED);
+	stamp(target.map, 0, target.size, TARGET_STEP, TARGET_SEED);
 	own = (char *)target.memory.own + PAGES(3);
 	object = target.inside;
 	far = (struct iovec) { own, ZCGEM_PAGE };
@@ -686,7 +423,7 @@ static void test_own_memory(int fd)
 	zcgem_uring_open(&both.ring);
 	open_file(&both.file);
 	for (i = 0; i < ARRAY_SIZE(owned); i++) {
-		if (memory_available(owned[i], kind_size(owned[i])))
+		if (memory_available(owned[i], target_size(owned[i])))
 			check_own_memory(fd, owned[i], &both);
 	}
 	close_file(&both.file);
@@ -903,22 +640,6 @@ int igt_main()
 	igt_describe("move_pages finds no page to tell of or to move");
 	igt_subtest("move-pages")
 		zcgem_run_counted(fd, test_move_pages);
-
-	igt_describe("A debugger reads and writes by the access operation");
-	igt_subtest("ptrace")
-		zcgem_run_counted(fd, test_ptrace);
-
-	igt_describe("Reads and writes of /proc/PID/mem go by the access operation");
-	igt_subtest("proc-mem")
-		zcgem_run_counted(fd, test_proc_mem);
-
-	igt_describe("The access operation ends where the mapping ends");
-	igt_subtest("access-bounds")
-		zcgem_run_counted(fd, test_access_bounds);
-
-	igt_describe("The access operation writes only what the mapping could (class 9)");
-	igt_subtest("access-read-only")
-		zcgem_run_counted(fd, test_access_read_only);
 
 	igt_describe("The memory that an object was made of stays open to all doors");
 	igt_subtest("own-memory")

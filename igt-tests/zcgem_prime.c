@@ -7,7 +7,6 @@
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -56,9 +55,6 @@
  * SUBTEST: cpu-access-sync
  * Description: CPU access is begun and ended; wrong flags are refused.
  *
- * SUBTEST: concurrent-sync
- * Description: Threads begin and end CPU access at the same time.
- *
  * SUBTEST: import-vgem
  * Description: A vgem buffer is a zcgem object that can be mapped.
  *
@@ -82,26 +78,12 @@
  *
  * SUBTEST: foreign-fence
  * Description: A fence that vgem attached to an exported object is seen.
- *
- * SUBTEST: reimport-vs-close
- * Description: Import races with closing the last handle.
- *
- * SUBTEST: export-vs-close
- * Description: Export races with closing the handle.
  */
 
 IGT_TEST_DESCRIPTION("Check export and import of dma-bufs");
 
 #define PAGES(n) ((n) * ZCGEM_PAGE)
 #define PROT_RW (PROT_READ | PROT_WRITE)
-
-static uint32_t import(int fd, int dmabuf)
-{
-	uint32_t handle;
-
-	igt_assert_eq(__zcgem_import(fd, dmabuf, &handle), 0);
-	return handle;
-}
 
 static void test_self_import(int fd)
 {
@@ -114,10 +96,10 @@ static void test_self_import(int fd)
 		int dmabuf = zcgem_export(fd, handles[i]);
 		int again = zcgem_export(fd, handles[i]);
 
-		igt_assert_eq_u32(import(fd, dmabuf), handles[i]);
-		igt_assert_eq_u32(import(fd, again), handles[i]);
+		igt_assert_eq_u32(zcgem_import(fd, dmabuf), handles[i]);
+		igt_assert_eq_u32(zcgem_import(fd, again), handles[i]);
 		close(dmabuf);
-		igt_assert_eq_u32(import(fd, again), handles[i]);
+		igt_assert_eq_u32(zcgem_import(fd, again), handles[i]);
 		close(again);
 	}
 	close(memfd);
@@ -133,7 +115,7 @@ static void test_second_client(int fd)
 	struct drm_zcgem_gem_info info;
 	void *map, *second;
 
-	copy = import(other, dmabuf);
+	copy = zcgem_import(other, dmabuf);
 	zcgem_info(other, copy, &info);
 	/* the very object, not an import of it */
 	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_MEMFD);
@@ -273,7 +255,7 @@ static void test_outlives_handle(int fd)
 	zcgem_fill(map, size, 2);
 	munmap(map, size);
 
-	handle = import(fd, dmabuf);
+	handle = zcgem_import(fd, dmabuf);
 	close(dmabuf);
 	map = zcgem_mmap(fd, handle, size, PROT_RW);
 	zcgem_check(map, size, 2);
@@ -354,80 +336,15 @@ static void test_cpu_access_sync(int fd)
 	close(memfd);
 }
 
-#define THREADS 8
-
-struct worker {
-	pthread_t thread;
-	int fd, dmabuf;
-	unsigned int number, rounds, wrong;
-	char *map;
-};
-
-static void run_workers(struct worker *workers, unsigned int count,
-			void *(*work)(void *data))
-{
-	unsigned int i;
-
-	for (i = 0; i < count; i++)
-		igt_assert_eq(pthread_create(&workers[i].thread, NULL, work,
-					     &workers[i]), 0);
-	for (i = 0; i < count; i++)
-		pthread_join(workers[i].thread, NULL);
-	for (i = 0; i < count; i++)
-		igt_assert_eq(workers[i].wrong, 0);
-}
-
-static void *sync_often(void *data)
-{
-	struct worker *worker = data;
-	char *page = worker->map + PAGES(worker->number);
-	unsigned int i;
-
-	for (i = 0; i < worker->rounds; i++) {
-		uint64_t access = i & 1 ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_WRITE;
-
-		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_START | access))
-			worker->wrong++;
-		*(volatile uint64_t *)page = i;
-		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_END | access))
-			worker->wrong++;
-		if (*(volatile uint64_t *)page != i)
-			worker->wrong++;
-	}
-	return NULL;
-}
-
-static void test_concurrent_sync(int fd)
-{
-	const uint64_t size = PAGES(THREADS);
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
-	int dmabuf = zcgem_export(fd, handle);
-	struct worker workers[THREADS];
-	char *map = map_dmabuf(dmabuf, size);
-	unsigned int i;
-
-	for (i = 0; i < THREADS; i++)
-		workers[i] = (struct worker) {
-			.dmabuf = dmabuf, .map = map, .number = i, .rounds = zcgem_rounds(500),
-		};
-	run_workers(workers, THREADS, sync_often);
-
-	munmap(map, size);
-	gem_close(fd, handle);
-	close(dmabuf);
-	zcgem_release_memfd(memfd);
-}
-
 /* All zcgem can do with a buffer of another driver whose memory is at @theirs. */
 static void check_import(int fd, int dmabuf, char *theirs, uint64_t size)
 {
 	struct drm_zcgem_gem_info info;
-	uint32_t handle = import(fd, dmabuf);
+	uint32_t handle = zcgem_import(fd, dmabuf);
 	char *ours;
 	int again;
 
-	igt_assert_eq_u32(import(fd, dmabuf), handle);
+	igt_assert_eq_u32(zcgem_import(fd, dmabuf), handle);
 	zcgem_info(fd, handle, &info);
 	igt_assert_eq_u32(info.backing, DRM_ZCGEM_BACKING_IMPORT);
 	igt_assert_eq_u64(info.size, size);
@@ -445,7 +362,7 @@ static void check_import(int fd, int dmabuf, char *theirs, uint64_t size)
 
 	/* exported again it is the exporter's own dma-buf */
 	again = zcgem_export(fd, handle);
-	igt_assert_eq_u32(import(fd, again), handle);
+	igt_assert_eq_u32(zcgem_import(fd, again), handle);
 	close(again);
 
 	/* the mapping holds what it needs */
@@ -497,7 +414,7 @@ static void test_import_vgem_dumb_map(int fd)
 	make_vgem(vgem, &bo);
 	theirs = vgem_mmap(vgem, &bo, PROT_RW);
 	dmabuf = zcgem_export(vgem, bo.handle);
-	arg.handle = import(card, dmabuf);
+	arg.handle = zcgem_import(card, dmabuf);
 	do_ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &arg);
 	ours = mmap(NULL, bo.size, PROT_RW, MAP_SHARED, card, arg.offset);
 	igt_assert(ours != MAP_FAILED);
@@ -562,7 +479,7 @@ static void test_export_to_vgem(int fd)
 		munmap(map, size);
 
 		dmabuf = zcgem_export(fd, handles[i]);
-		theirs = import(vgem, dmabuf);
+		theirs = zcgem_import(vgem, dmabuf);
 		close(dmabuf);
 		zcgem_info(fd, handles[i], &info);
 		igt_assert_eq_u64(info.attachments, 1);
@@ -572,7 +489,7 @@ static void test_export_to_vgem(int fd)
 
 		/* out of vgem it comes back as our own object */
 		again = zcgem_export(vgem, theirs);
-		igt_assert_eq_u32(import(fd, again), handles[i]);
+		igt_assert_eq_u32(zcgem_import(fd, again), handles[i]);
 		close(again);
 
 		/* vgem alone keeps it */
@@ -582,7 +499,7 @@ static void test_export_to_vgem(int fd)
 		zcgem_check(map, size, 1);
 		munmap(map, size);
 
-		handles[i] = import(fd, again);
+		handles[i] = zcgem_import(fd, again);
 		close(again);
 		gem_close(vgem, theirs);
 		zcgem_info(fd, handles[i], &info);
@@ -693,7 +610,7 @@ static void test_foreign_fence(int fd)
 	int sync_file;
 
 	igt_require_f(vgem_has_fences(vgem), "vgem has no fences\n");
-	bo.handle = import(vgem, dmabuf);
+	bo.handle = zcgem_import(vgem, dmabuf);
 
 	/* a reader: writers wait, other readers do not */
 	fence = vgem_fence_attach(vgem, &bo, 0);
@@ -728,98 +645,6 @@ static void test_foreign_fence(int fd)
 	gem_close(vgem, bo.handle);
 	vgem_fence_signal(vgem, fence);
 	close(vgem);
-}
-
-/* Two threads have the same handle: one's close may take the other's away. */
-static void *import_and_close(void *data)
-{
-	struct worker *worker = data;
-	unsigned int i;
-
-	for (i = 0; i < worker->rounds; i++) {
-		uint32_t handle;
-		int err;
-
-		err = __zcgem_import(worker->fd, worker->dmabuf, &handle);
-		if (err) {
-			worker->wrong++;
-			continue;
-		}
-		err = __zcgem_close(worker->fd, handle);
-		if (err && err != -EINVAL)
-			worker->wrong++;
-	}
-	return NULL;
-}
-
-static void test_reimport_vs_close(int fd)
-{
-	const uint64_t size = PAGES(4);
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
-	int dmabuf = zcgem_export(fd, handle);
-	struct worker workers[4];
-	unsigned int i;
-	void *map;
-
-	gem_close(fd, handle);
-	for (i = 0; i < ARRAY_SIZE(workers); i++)
-		workers[i] = (struct worker) {
-			.fd = fd, .dmabuf = dmabuf, .rounds = zcgem_rounds(2000),
-		};
-	run_workers(workers, ARRAY_SIZE(workers), import_and_close);
-
-	/* it is still the same memory */
-	handle = import(fd, dmabuf);
-	map = zcgem_mmap(fd, handle, size, PROT_RW);
-	zcgem_fill(map, size, 1);
-	munmap(map, size);
-	map = zcgem_map_memfd(memfd, 0, size);
-	zcgem_check(map, size, 1);
-	munmap(map, size);
-	close(dmabuf);
-	gem_close(fd, handle);
-	zcgem_release_memfd(memfd);
-}
-
-static void *export_and_close(void *data)
-{
-	struct worker *worker = data;
-	unsigned int i;
-
-	for (i = 0; i < worker->rounds; i++) {
-		uint64_t size = ZCGEM_PAGE;
-		uint32_t handle, again;
-		int dmabuf;
-
-		if (__zcgem_create(worker->fd, &size, 0, &handle) ||
-		    __zcgem_export(worker->fd, handle, DRM_CLOEXEC, &dmabuf)) {
-			worker->wrong++;
-			continue;
-		}
-		/* the dma-buf's last reference and the handle's, in both orders */
-		if (i & 1)
-			close(dmabuf);
-		if (__zcgem_close(worker->fd, handle))
-			worker->wrong++;
-		if (!(i & 1)) {
-			if (__zcgem_import(worker->fd, dmabuf, &again) ||
-			    __zcgem_close(worker->fd, again))
-				worker->wrong++;
-			close(dmabuf);
-		}
-	}
-	return NULL;
-}
-
-static void test_export_vs_close(int fd)
-{
-	struct worker workers[4];
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(workers); i++)
-		workers[i] = (struct worker) { .fd = fd, .rounds = zcgem_rounds(500) };
-	run_workers(workers, ARRAY_SIZE(workers), export_and_close);
 }
 
 int igt_main()
@@ -865,10 +690,6 @@ int igt_main()
 	igt_subtest("cpu-access-sync")
 		zcgem_run_counted(fd, test_cpu_access_sync);
 
-	igt_describe("Threads begin and end CPU access at the same time");
-	igt_subtest("concurrent-sync")
-		zcgem_run_counted(fd, test_concurrent_sync);
-
 	igt_describe("A vgem buffer is a zcgem object that can be mapped");
 	igt_subtest("import-vgem")
 		zcgem_run_counted(fd, test_import_vgem);
@@ -900,14 +721,6 @@ int igt_main()
 	igt_describe("A fence that vgem attached to an exported object is seen");
 	igt_subtest("foreign-fence")
 		zcgem_run_counted(fd, test_foreign_fence);
-
-	igt_describe("Import races with closing the last handle");
-	igt_subtest("reimport-vs-close")
-		zcgem_run_counted(fd, test_reimport_vs_close);
-
-	igt_describe("Export races with closing the handle");
-	igt_subtest("export-vs-close")
-		zcgem_run_counted(fd, test_export_vs_close);
 
 	igt_fixture()
 		drm_close_driver(fd);

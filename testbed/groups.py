@@ -59,8 +59,9 @@ def groups():
         Group("bed", "host", selftest.run, once=True),
         Group("zcgem", "igt", timeout=300),
         Group("sharing", "igt", timeout=300,
-              programs=["zcgem_device", "zcgem_invalidate", "zcgem_revoke", "zcgem_suspend",
-                        "zcgem_unplug"]),
+              programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_revoke",
+                        "zcgem_share_races", "zcgem_suspend", "zcgem_unplug",
+                        "zcgem_watch"]),
         Group("engine", "igt", timeout=400,
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
         Group("svm", "igt", timeout=500,
@@ -86,11 +87,13 @@ def groups():
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.
         Group("iommu", "igt", timeout=600, again=True,
-              programs=["zcgem_device", "zcgem_invalidate"],
+              programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_share_races",
+                        "zcgem_watch"],
               options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
                                       append="intel_iommu=on iommu.strict=1")),
         Group("mapping", "igt", timeout=500,
-              programs=["zcgem_fault", "zcgem_gup", "zcgem_userptr_refused", "zcgem_vma"],
+              programs=["zcgem_access", "zcgem_fault", "zcgem_gup", "zcgem_userptr_refused",
+                        "zcgem_vma", "zcgem_vma_flags", "zcgem_zap"],
               # A page of 1 GiB, and memory that passes for a persistent one.
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
                                                        "memmap=64M!512M")),

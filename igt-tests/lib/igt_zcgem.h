@@ -74,6 +74,7 @@ int __zcgem_close(int fd, uint32_t handle);
 int __zcgem_export(int fd, uint32_t handle, uint32_t flags, int *dmabuf);
 int zcgem_export(int fd, uint32_t handle);
 int __zcgem_import(int fd, int dmabuf, uint32_t *handle);
+uint32_t zcgem_import(int fd, int dmabuf);
 
 /* igt_zcgem_wrap.c, which has more in a header of its own */
 int __zcgem_wrap(int fd, const struct drm_zcgem_memfd_range *ranges,

@@ -301,3 +301,18 @@ int __zcgem_import(int fd, int dmabuf, uint32_t *handle)
 	*handle = arg.handle;
 	return err;
 }
+
+/**
+ * zcgem_import:
+ * @fd: DRM descriptor
+ * @dmabuf: a dma-buf's descriptor
+ *
+ * Returns: The handle.
+ */
+uint32_t zcgem_import(int fd, int dmabuf)
+{
+	uint32_t handle;
+
+	igt_assert_eq(__zcgem_import(fd, dmabuf, &handle), 0);
+	return handle;
+}

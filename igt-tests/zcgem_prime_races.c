@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Export, import, CPU access and closes of one device's objects by several threads.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_share.h"
+
+/**
+ * TEST: zcgem prime races
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem, prime
+ * Test category: functionality test
+ * Description: Check export and import of dma-bufs by threads at once.
+ *
+ * SUBTEST: concurrent-sync
+ * Description: Threads begin and end CPU access at the same time.
+ *
+ * SUBTEST: reimport-vs-close
+ * Description: Import races with closing the last handle.
+ *
+ * SUBTEST: export-vs-close
+ * Description: Export races with closing the handle.
+ */
+
+IGT_TEST_DESCRIPTION("Check export and import of dma-bufs by threads at once");
+
+#define PAGES(n) ((n) * ZCGEM_PAGE)
+#define PROT_RW (PROT_READ | PROT_WRITE)
+
+#define THREADS 8
+
+struct worker {
+	pthread_t thread;
+	int fd, dmabuf;
+	unsigned int number, rounds, wrong;
+	char *map;
+};
+
+static void run_workers(struct worker *workers, unsigned int count,
+			void *(*work)(void *data))
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		igt_assert_eq(pthread_create(&workers[i].thread, NULL, work,
+					     &workers[i]), 0);
+	for (i = 0; i < count; i++)
+		pthread_join(workers[i].thread, NULL);
+	for (i = 0; i < count; i++)
+		igt_assert_eq(workers[i].wrong, 0);
+}
+
+static void *sync_often(void *data)
+{
+	struct worker *worker = data;
+	char *page = worker->map + PAGES(worker->number);
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint64_t access = i & 1 ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_WRITE;
+
+		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_START | access))
+			worker->wrong++;
+		*(volatile uint64_t *)page = i;
+		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_END | access))
+			worker->wrong++;
+		if (*(volatile uint64_t *)page != i)
+			worker->wrong++;
+	}
+	return NULL;
+}
+
+static void test_concurrent_sync(int fd)
+{
+	const uint64_t size = PAGES(THREADS);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	struct worker workers[THREADS];
+	char *map = map_dmabuf(dmabuf, size);
+	unsigned int i;
+
+	for (i = 0; i < THREADS; i++)
+		workers[i] = (struct worker) {
+			.dmabuf = dmabuf, .map = map, .number = i, .rounds = zcgem_rounds(500),
+		};
+	run_workers(workers, THREADS, sync_often);
+
+	munmap(map, size);
+	gem_close(fd, handle);
+	close(dmabuf);
+	zcgem_release_memfd(memfd);
+}
+
+/* Two threads have the same handle: one's close may take the other's away. */
+static void *import_and_close(void *data)
+{
+	struct worker *worker = data;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint32_t handle;
+		int err;
+
+		err = __zcgem_import(worker->fd, worker->dmabuf, &handle);
+		if (err) {
+			worker->wrong++;
+			continue;
+		}
+		err = __zcgem_close(worker->fd, handle);
+		if (err && err != -EINVAL)
+			worker->wrong++;
+	}
+	return NULL;
+}
+
+static void test_reimport_vs_close(int fd)
+{
+	const uint64_t size = PAGES(4);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(fd, handle);
+	struct worker workers[4];
+	unsigned int i;
+	void *map;
+
+	gem_close(fd, handle);
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {
+			.fd = fd, .dmabuf = dmabuf, .rounds = zcgem_rounds(2000),
+		};
+	run_workers(workers, ARRAY_SIZE(workers), import_and_close);
+
+	/* it is still the same memory */
+	handle = zcgem_import(fd, dmabuf);
+	map = zcgem_mmap(fd, handle, size, PROT_RW);
+	zcgem_fill(map, size, 1);
+	munmap(map, size);
+	map = zcgem_map_memfd(memfd, 0, size);
+	zcgem_check(map, size, 1);
+	munmap(map, size);
+	close(dmabuf);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
+static void *export_and_close(void *data)
+{
+	struct worker *worker = data;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		uint64_t size = ZCGEM_PAGE;
+		uint32_t handle, again;
+		int dmabuf;
+
+		if (__zcgem_create(worker->fd, &size, 0, &handle) ||
+		    __zcgem_export(worker->fd, handle, DRM_CLOEXEC, &dmabuf)) {
+			worker->wrong++;
+			continue;
+		}
+		/* the dma-buf's last reference and the handle's, in both orders */
+		if (i & 1)
+			close(dmabuf);
+		if (__zcgem_close(worker->fd, handle))
+			worker->wrong++;
+		if (!(i & 1)) {
+			if (__zcgem_import(worker->fd, dmabuf, &again) ||
+			    __zcgem_close(worker->fd, again))
+				worker->wrong++;
+			close(dmabuf);
+		}
+	}
+	return NULL;
+}
+
+static void test_export_vs_close(int fd)
+{
+	struct worker workers[4];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) { .fd = fd, .rounds = zcgem_rounds(500) };
+	run_workers(workers, ARRAY_SIZE(workers), export_and_close);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("Threads begin and end CPU access at the same time");
+	igt_subtest("concurrent-sync")
+		zcgem_run_counted(fd, test_concurrent_sync);
+
+	igt_describe("Import races with closing the last handle");
+	igt_subtest("reimport-vs-close")
+		zcgem_run_counted(fd, test_reimport_vs_close);
+
+	igt_describe("Export races with closing the handle");
+	igt_subtest("export-vs-close")
+		zcgem_run_counted(fd, test_export_vs_close);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}

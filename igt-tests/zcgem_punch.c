@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Pages that leave a memfd by a hole punch or MADV_REMOVE while its object is read, by
+ * the CPU, the kernel and an importer: nobody sees what others have written to them since.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_share.h"
+#include "igt_zcgem_watch.h"
+#include "igt_zcgem_wrap.h"
+
+/**
+ * TEST: zcgem punch
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem, prime
+ * Test category: functionality test
+ * Description: Check that readers never see pages that have left a memfd.
+ *
+ * SUBTEST: while-reading
+ * Description: Class 12: who reads while holes are punched never sees foreign data.
+ *
+ * SUBTEST: watch-while-reading
+ * Description: Class 12: the same with a watch, after which all views agree at once.
+ *
+ * SUBTEST: remove-while-reading
+ * Description: Class 12: the same by MADV_REMOVE of the watched mapping.
+ */
+
+IGT_TEST_DESCRIPTION("Check that readers never see pages that have left a memfd");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define WORDS		(ZCGEM_PAGE / sizeof(uint64_t))
+
+static struct devices all;
+
+/*
+ * Words that only this memfd's pages have: a tag, how often the page was written, and
+ * which page it is. The memory that other processes get has the poison.
+ */
+#define TAG		0x5a6dull
+#define POISON		0xdeadbeefdeadbeefull
+
+static uint64_t tagged(uint64_t page, uint64_t generation)
+{
+	return TAG << 48 | generation << 24 | page;
+}
+
+static void tag_all(void *map, uint64_t npages, uint64_t generation)
+{
+	volatile uint64_t *words = map;
+	uint64_t page;
+
+	for (page = 0; page < npages; page++) {
+		words[page * WORDS] = tagged(page, generation);
+		words[page * WORDS + WORDS - 1] = tagged(page, generation);
+	}
+}
+
+struct reader {
+	pthread_t thread;
+	const char *name;
+	const volatile uint64_t *words;
+	/* read by read() of /proc/self/mem instead of by the CPU */
+	int mem;
+	uint64_t npages;
+	const volatile bool *stop;
+	uint64_t looks, bad, bad_page;
+};
+
+static uint64_t read_word(const struct reader *reader, uint64_t page)
+{
+	const volatile uint64_t *word = reader->words + page * WORDS;
+	uint64_t value;
+
+	if (reader->mem < 0)
+		return *word;
+	if (pread(reader->mem, &value, sizeof(value), (uintptr_t)word) != sizeof(value))
+		return POISON;
+	return value;
+}
+
+static void *read_on(void *data)
+{
+	struct reader *reader = data;
+	uint64_t page = 0;
+
+	while (!*reader->stop) {
+		uint64_t word = read_word(reader, page);
+
+		if (word && (word >> 48 != TAG || (word & 0xffffff) != page)) {
+			reader->bad = word;
+			reader->bad_page = page;
+			break;
+		}
+		reader->looks++;
+		page = (page + 1) % reader->npages;
+	}
+	return NULL;
+}
+
+struct importer {
+	pthread_t thread;
+	int fd;
+	uint32_t handle;
+	uint64_t size, rounds;
+	const volatile bool *stop;
+};
+
+/* What a device does: it maps whenever it has lost its scatter list. */
+static void *map_on(void *data)
+{
+	struct importer *importer = data;
+
+	while (!*importer->stop) {
+		if (!__zcgem_advise(importer->fd, importer->handle, DRM_ZCGEM_ADVICE_POPULATE,
+				    0, importer->size, NULL))
+			importer->rounds++;
+		usleep(1000);
+	}
+	return NULL;
+}
+
+/* Takes what becomes free and writes over it. */
+static void hog_memory(const volatile bool *stop)
+{
+	const uint64_t size = 16ull << 20;
+
+	while (!*stop) {
+		volatile uint64_t *map = zcgem_anonymous(size);
+		uint64_t i;
+
+		for (i = 0; i < size / sizeof(*map); i += WORDS / 2)
+			map[i] = POISON;
+		munmap((void *)map, size);
+	}
+}
+
+enum punch_way { BY_PUNCH, BY_REMOVE };
+
+static void punch_while_reading(const struct devices *dev, bool watch, enum punch_way way)
+{
+	const uint64_t npages = 256, size = PAGES(npages);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), mem;
+	struct drm_zcgem_memfd_range range = { .fd = memfd, .size = size };
+	volatile bool *stop = zcgem_shared_anonymous(ZCGEM_PAGE);
+	void *own = zcgem_map_memfd(memfd, 0, size), *views[4];
+	struct reader readers[4] = {
+		{ .name = "GEM mapping" }, { .name = "dma-buf mapping" },
+		{ .name = "mapping of the other device" }, { .name = "read by the kernel" },
+	};
+	struct importer importer = {};
+	unsigned int i, round;
+	uint64_t looks = 0;
+	uint32_t handle;
+	int dmabuf;
+
+	tag_all(own, npages, 0);
+	range.watch_address = watch ? (uintptr_t)own : 0;
+	handle = zcgem_wrap(dev->fd, &range, 1, 0);
+	dmabuf = zcgem_export(dev->fd, handle);
+	igt_assert_eq(__zcgem_import(dev->other, dmabuf, &importer.handle), 0);
+	views[0] = zcgem_mmap(dev->fd, handle, size, PROT_READ);
+	views[1] = map_dmabuf(dmabuf, size);
+	views[2] = zcgem_mmap(dev->other, importer.handle, size, PROT_READ);
+	views[3] = zcgem_mmap(dev->fd, handle, size, PROT_READ);
+	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	igt_assert_fd(mem);
+
+	igt_fork(child, 1)
+		hog_memory(stop);
+
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i].words = views[i];
+		readers[i].mem = i == 3 ? mem : -1;
+		readers[i].npages = npages;
+		readers[i].stop = stop;
+		igt_assert_eq(pthread_create(&readers[i].thread, NULL, read_on,
+					     &readers[i]), 0);
+	}
+	importer.fd = dev->other;
+	importer.size = size;
+	importer.stop = stop;
+	/* where importers pin, that would forbid what is to be tested */
+	if (dev->live)
+		igt_assert_eq(pthread_create(&importer.thread, NULL, map_on, &importer), 0);
+
+	for (round = 1; round <= 150; round++) {
+		uint64_t first = (round * 37) % npages;
+		uint64_t count = 1 + (round * 11) % 64;
+
+		count = first + count > npages ? npages - first : count;
+		if (way == BY_PUNCH)
+			punch(memfd, PAGES(first), PAGES(count));
+		else
+			igt_assert_eq(madvise(own + PAGES(first), PAGES(count),
+					      MADV_REMOVE), 0);
+		if (round & 1)
+			tag_all(own, npages, round);
+		if (!watch && round % 5 == 0)
+			igt_assert_eq(__zcgem_revalidate(dev->fd, handle, size), 0);
+		usleep(2000);
+	}
+
+	/* the last word */
+	punch(memfd, 0, size / 2);
+	tag_all(own, npages / 4, round);
+	if (!watch)
+		igt_assert_eq(__zcgem_revalidate(dev->fd, handle, size), 0);
+	for (i = 0; i < 4; i++)
+		igt_assert_f(same_soon(views[i], own, size), "the %s shows other data\n",
+			     readers[i].name);
+
+	*stop = true;
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		pthread_join(readers[i].thread, NULL);
+		looks += readers[i].looks;
+	}
+	if (dev->live)
+		pthread_join(importer.thread, NULL);
+	igt_waitchildren();
+	igt_info("%" PRIu64 " reads, %" PRIu64 " evictions, %" PRIu64 " maps by the importer\n",
+		 looks, evictions(dev->fd, handle), importer.rounds);
+	for (i = 0; i < ARRAY_SIZE(readers); i++)
+		igt_assert_f(!readers[i].bad, "%s: page %" PRIu64 " had %#" PRIx64 "\n",
+			     readers[i].name, readers[i].bad_page, readers[i].bad);
+	igt_assert_lt_u64(0, evictions(dev->fd, handle));
+
+	for (i = 0; i < 4; i++)
+		munmap(views[i], size);
+	munmap(own, size);
+	munmap((void *)stop, ZCGEM_PAGE);
+	close(mem);
+	close(dmabuf);
+	close(memfd);
+}
+
+static void test_punch_while_reading(const struct devices *dev)
+{
+	punch_while_reading(dev, false, BY_PUNCH);
+}
+
+static void test_watch_while_reading(const struct devices *dev)
+{
+	punch_while_reading(dev, true, BY_PUNCH);
+}
+
+static void test_remove_while_reading(const struct devices *dev)
+{
+	punch_while_reading(dev, true, BY_REMOVE);
+}
+
+int igt_main()
+{
+	igt_fixture()
+		open_devices(&all);
+
+	igt_describe("Class 12: who reads while holes are punched never sees foreign data");
+	igt_subtest("while-reading")
+		run_shared(&all, test_punch_while_reading);
+
+	igt_describe("Class 12: the same with a watch, after which all views agree at once");
+	igt_subtest("watch-while-reading")
+		run_shared(&all, test_watch_while_reading);
+
+	igt_describe("Class 12: the same by MADV_REMOVE of the watched mapping");
+	igt_subtest("remove-while-reading")
+		run_shared(&all, test_remove_while_reading);
+
+	igt_fixture()
+		close_devices(&all);
+}
