@@ -497,6 +497,21 @@ static void test_storm(int fd)
 	close(memfd);
 }
 
+/* A job gives back its mapping of an importer's object some time after its fence. */
+static void wait_until_unpinned(int fd, uint32_t handle)
+{
+	struct drm_zcgem_gem_info info;
+	int step;
+
+	for (step = 0; step < 500; step++) {
+		zcgem_info(fd, handle, &info);
+		if (!info.pins)
+			return;
+		usleep(10000);
+	}
+	igt_assert_f(false, "%llu times pinned after all jobs\n", info.pins);
+}
+
 /* Objects of each device that the other one has imported, by what they are made of. */
 static void copy_across(int fd, int other, uint32_t theirs, int memfd)
 {
@@ -523,8 +538,10 @@ static void copy_across(int fd, int other, uint32_t theirs, int memfd)
 	zcgem_check(map + 4096, MIB(1), 2);
 	zcgem_wait(fd, import);
 	igt_assert_eq_u32(*(uint32_t *)view, 3);
-	if (memfd >= 0)
+	if (memfd >= 0) {
+		wait_until_unpinned(other, theirs);
 		zcgem_evict(other, theirs, MIB(2));
+	}
 
 	munmap(view, MIB(2));
 	munmap(map, MIB(2));
