@@ -150,6 +150,12 @@ ALL_HEAD = ["program", "step", "memory", "size", "unit", "zcgem", "udmabuf", "vg
             "pinning alone", "memcpy", "ratio to udmabuf"]
 
 
+def without_empty(head, rows):
+    """Columns that have nothing, as those of a mode that was not run, are left out."""
+    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    return [[cells[column] for column in kept] for cells in (head, *rows)]
+
+
 def markdown(head, rows):
     lines = ["| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]]
     return "\n".join(lines) + "\n"
@@ -247,7 +253,8 @@ def write(kernel, figures, directory):
     (directory / f"{kernel}.md").write_text(
         f"# Kernel {kernel}\n\n## Goals, in instructions, and beside them time\n\n"
         + markdown(GOAL_HEAD, goals) + "\n## Everything\n\n" + markdown(ALL_HEAD, table.all_rows()))
-    (directory / f"{kernel}.inc").write_text(restructured(GOAL_HEAD, goals))
+    shown = without_empty(GOAL_HEAD, goals)
+    (directory / f"{kernel}.inc").write_text(restructured(shown[0], shown[1:]))
     texts = [path.read_text() for path in sorted(directory.glob(f"{kernel}-*.profile"))]
     (directory / f"{kernel}-profile.inc").write_text(profiles(table, texts))
     plot = growth(kernel, table)
