@@ -36,13 +36,14 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
                  programs=None, named=False, expected=None, quiet=60, debug=False,
-                 again=False, stock=True):
+                 again=False, stock=True, newest=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.expected = expected or {}  # test: the console report that it causes if it passes
         self.quiet = quiet          # seconds that an IGT test may say nothing
         self.named = named          # runs only when it is asked for by name
         self.again = again          # programs of other groups on another machine
+        self.newest = newest        # without a filter, with the last of the kernels only
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.stock = stock          # not only for debug kernels
         self.programs = programs    # of kind igt: these; None: those that no group names
@@ -107,7 +108,9 @@ def groups():
     ]
 
 
-def client_groups():
-    """What ./bed test --clients runs: other people's programs, in a root tree of their own."""
-    return [Group(name, "tap", command, clients.options(), limit)
-            for name, command, limit in clients.commands()]
+def client_groups(everything=False):
+    """Other people's programs, in root trees of their own; and how much of them a run of everything
+    has."""
+    return [Group(name, kind, command, options, limit, newest=everything,
+                  named=everything and slow)
+            for name, kind, command, options, limit, slow in clients.commands()]

@@ -73,6 +73,25 @@ class Kernel:
             found[name] = [path, *needs.split()]
         return found
 
+    def needed_by(self, *names):
+        """Packed modules, each after those that it needs."""
+        self._index()
+        known, found = self._dependencies(), []
+        for name in names:
+            # depmod names what is needed first last.
+            for path in reversed(known.get(name.replace("-", "_"), [])):
+                if self.modules / path not in found:
+                    found.append(self.modules / path)
+        return found
+
+    def _index(self):
+        """modules.dep, which the packages do not have."""
+        if not (self.modules / "modules.dep").exists():
+            lib = self.base / "lib"
+            if not lib.exists():
+                lib.symlink_to("usr/lib")
+            subprocess.run(["depmod", "-b", str(self.base), self.version], check=True)
+
     def module_directory(self):
         """A directory with the unpacked modules of MODULES, without the indexes."""
         wanted = hashlib.sha256("\n".join(MODULES).encode()).hexdigest()[:12]
@@ -80,11 +99,7 @@ class Kernel:
         if subset.exists():
             return subset
         with rootfs.locked("kernel-" + self.name):
-            if not (self.modules / "modules.dep").exists():
-                lib = self.base / "lib"
-                if not lib.exists():
-                    lib.symlink_to("usr/lib")
-                subprocess.run(["depmod", "-b", str(self.base), self.version], check=True)
+            self._index()
             part = self.base / "guest-modules.part"
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()

@@ -75,6 +75,7 @@ def _group_script(group, slower):
     else:
         command = group.command
     return (f"mkdir /out/{group.name}; export results=/tmp/results/{group.name}\n"
+            f"export slower={slower}\n"
             f"mkdir -p $results; echo 'bed: group {group.name}' >/dev/kmsg\n"
             f"timeout -k 5 {group.timeout * slower} sh -c {shlex.quote(command)} "
             f">$results/output 2>&1\n"

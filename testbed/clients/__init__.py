@@ -5,40 +5,54 @@ import build
 import kernel
 import machine
 import rootfs
-from clients import selftest
+from clients import display, inner, selftest
 
 SOURCES = build.ROOT / "testbed/clients"
 PROGRAMS = build.BUILD / "clients"
 
 # Name of a script in guest/, and how long it may take.
 SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "egl": 180, "qemu": 400,
-           "libcamera": 120, "gstreamer": 240, "weston": 240, "wlroots": 180}
+           "libcamera": 120, "gstreamer": 240, "weston": 240, "wlroots": 180, "kwin": 300,
+           "nested": 1200}
 
 # QEMU's emulation of AVX2 gathers is wrong in some versions, and llvmpipe would use them. The
 # kernel's selftest needs 1030 huge pages.
 OPTIONS = {"mem": "5G", "cpu": "Nehalem", "tree": "clients"}
+# Those that run in another machine.
+OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"},
+                 "nested": {"mem": "2G", "cpu": "Nehalem", "tree": "clients"}}
+# Minutes for one thing, or a root tree for one: not in a run of everything.
+SLOW = ["kwin", "nested"]
+
+
+def _newest():
+    """When the last of the sources was written that build.sh compiles."""
+    libraries = build.ROOT / "userspace"
+    return max(path.stat().st_mtime for path in [
+        *SOURCES.glob("*.*"), *libraries.glob("libzcgem/*.[ch]"), *libraries.glob("examples/*.c"),
+        *build.ROOT.glob("uapi/drm/*.h")])
 
 
 def programs(names):
-    """Our own clients, and the selftests of the kernels named."""
+    """Our own clients, both kernels' selftests, and a Linux to run inside the kernels named."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     with build.locked("clients"):
-        newest = max(path.stat().st_mtime for path in SOURCES.glob("*.[chs]*"))
         stamp = PROGRAMS / ".built"
-        if not stamp.exists() or stamp.stat().st_mtime < newest:
+        if not stamp.exists() or stamp.stat().st_mtime < _newest():
             build.run(rootfs.clients_tree().get(),
                       ["sh", "/work/testbed/clients/build.sh", "/work/testbed/clients",
                        "/work/build/clients"], "client programs", build.BUILD / "clients.log")
             stamp.touch()
-        for name in names:
+        for name in rootfs.SUITES:
             selftest.build_for(kernel.get(name), PROGRAMS)
+        for version in {name.partition("-")[0] for name in names}:
+            inner.build_for(kernel.get(version), PROGRAMS)
 
 
 def commands():
-    """Group name, command in the guest, seconds."""
-    return [(f"client-{name}", f"sh /work/testbed/clients/guest/{name}.sh", limit)
-            for name, limit in SCRIPTS.items()]
-
-
-def options():
-    return machine.Options(**OPTIONS)
+    """Group name, kind, command, machine, seconds, and whether it is slow."""
+    for name, limit in SCRIPTS.items():
+        yield (f"client-{name}", "tap", f"sh /work/testbed/clients/guest/{name}.sh",
+               machine.Options(**OTHER_OPTIONS.get(name, OPTIONS)), limit, name in SLOW)
+    yield ("client-display", "host", display.run, machine.Options(tree="clients"), display.TIMEOUT,
+           False)

@@ -15,9 +15,15 @@ program() { # name, pkg-config packages, sources
 
 program vulkan_share "vulkan libdrm" vulkan_share.c gpu.c buffer.c
 program vulkan_import "vulkan libdrm" vulkan_import.c gpu.c buffer.c
+for stage in vert frag; do
+	glslangValidator -V --quiet --vn triangle_$stage -o "$out/triangle_$stage.h" triangle.$stage
+done
+program vulkan_draw "vulkan libdrm" vulkan_draw.c gpu.c triangle.c buffer.c
 program vulkan_host "vulkan libdrm" vulkan_host.c gpu.c buffer.c
-program egl_import "egl glesv2 libdrm" egl_import.c gl.c buffer.c
-program gbm_draw "gbm egl glesv2" gbm_draw.c gl.c buffer.c
+program egl_import "egl glesv2 libdrm" egl_import.c gl.c triangle.c buffer.c
+program gbm_draw "gbm egl glesv2 libdrm" gbm_draw.c gl.c triangle.c scanout.c \
+	buffer.c
+program hold "libdrm" hold.c buffer.c
 program check_png "libpng" check_png.c buffer.c
 
 protocols=$(pkg-config --variable=pkgdatadir wayland-protocols)
@@ -28,7 +34,7 @@ for xml in stable/xdg-shell/xdg-shell stable/linux-dmabuf/linux-dmabuf-v1; do
 done
 program wayland_dmabuf "wayland-client libdrm" wayland_dmabuf.c buffer.c \
 	"$out/xdg-shell-protocol.c" "$out/linux-dmabuf-v1-protocol.c"
-program qemu_blob "libdrm" qemu_blob.c qtest.c buffer.c
+program qemu_blob "libdrm" qemu_blob.c qtest.c rfb.c buffer.c
 
 # The example of Vulkan needs the library besides.
 cd "$1/../../userspace"

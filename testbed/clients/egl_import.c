@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "gl.h"
+#include "triangle.h"
 
 #define WIDTH	256
 #define HEIGHT	128
@@ -53,7 +54,7 @@ int main(void)
 		die("the framebuffer is not complete");
 	glViewport(0, 0, WIDTH, HEIGHT);
 	gl_draw();
-	gl_expect(buffer.map, WIDTH, HEIGHT, PITCH, 1);
+	triangle_expect(buffer.map, WIDTH, HEIGHT, PITCH, 1);
 
 	for (i = 0; i < buffer.size / 4; i++)
 		((uint32_t *)buffer.map)[i] = CHANGED;

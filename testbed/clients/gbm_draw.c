@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
  * GBM and EGL on a card node without a GPU: buffers are the node's dumb buffers, llvmpipe
- * draws a triangle, and the exported dma-buf has it. Argument: the node.
+ * draws a triangle, and the exported dma-buf has it. Arguments: the node, and another
+ * card, on whose display the dma-buf is then shown until somebody says go.
  */
 #include <fcntl.h>
 #include <gbm.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "buffer.h"
 #include "gl.h"
+#include "scanout.h"
+#include "triangle.h"
 
-#define WIDTH	320
-#define HEIGHT	200
+#define WIDTH	640
+#define HEIGHT	480
 
 int main(int argc, char **argv)
 {
@@ -53,7 +56,14 @@ int main(int argc, char **argv)
 	map = mmap(NULL, size, PROT_READ, MAP_SHARED, dmabuf, 0);
 	if (map == MAP_FAILED)
 		die("mmap: %m");
-	gl_expect(map, WIDTH, HEIGHT, gbm_bo_get_stride(bo), 0);
+	triangle_expect(map, WIDTH, HEIGHT, gbm_bo_get_stride(bo), 0);
+
+	if (argc > 2) {
+		scanout(argv[2], dmabuf, WIDTH, HEIGHT, gbm_bo_get_stride(bo));
+		puts("shot triangle");
+		fflush(stdout);
+		getchar();
+	}
 
 	munmap(map, size);
 	close(dmabuf);

@@ -3,6 +3,7 @@
  * A Vulkan device, one command buffer at a time, and memory of dma-bufs.
  */
 #define _GNU_SOURCE
+#include <drm_fourcc.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +140,40 @@ VkBuffer gpu_buffer(struct gpu *gpu, VkDeviceSize size,
 
 	VK(vkCreateBuffer(gpu->device, &info, NULL, &buffer));
 	return buffer;
+}
+
+/* Linear, BGRA, for a dma-buf whose rows are pitch bytes apart. */
+VkImage gpu_linear_image(struct gpu *gpu, uint32_t width, uint32_t height, uint32_t pitch,
+			 VkImageUsageFlags usage)
+{
+	const VkSubresourceLayout plane = { .rowPitch = pitch };
+	const VkImageDrmFormatModifierExplicitCreateInfoEXT modifier = {
+		.sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT,
+		.drmFormatModifier = DRM_FORMAT_MOD_LINEAR,
+		.drmFormatModifierPlaneCount = 1,
+		.pPlaneLayouts = &plane,
+	};
+	const VkExternalMemoryImageCreateInfo external = {
+		.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+		.pNext = &modifier,
+		.handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+	};
+	const VkImageCreateInfo info = {
+		.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
+		.pNext = &external,
+		.imageType = VK_IMAGE_TYPE_2D,
+		.format = VK_FORMAT_B8G8R8A8_UNORM,
+		.extent = { width, height, 1 },
+		.mipLevels = 1,
+		.arrayLayers = 1,
+		.samples = VK_SAMPLE_COUNT_1_BIT,
+		.tiling = VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT,
+		.usage = usage,
+	};
+	VkImage image;
+
+	VK(vkCreateImage(gpu->device, &info, NULL, &image));
+	return image;
 }
 
 /* The descriptor stays the caller's. */

@@ -28,6 +28,8 @@ void gpu_finish(struct gpu *gpu);
 uint32_t gpu_memory_type(struct gpu *gpu, uint32_t allowed);
 VkBuffer gpu_buffer(struct gpu *gpu, VkDeviceSize size,
 		    VkExternalMemoryHandleTypeFlagBits external);
+VkImage gpu_linear_image(struct gpu *gpu, uint32_t width, uint32_t height, uint32_t pitch,
+			 VkImageUsageFlags usage);
 VkDeviceMemory gpu_import(struct gpu *gpu, int dmabuf, VkDeviceSize size, uint32_t types,
 			  VkImage dedicated);
 

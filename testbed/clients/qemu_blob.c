@@ -2,8 +2,9 @@
 /*
  * What a guest's display driver does to QEMU's virtio-gpu with blob=true: a picture in
  * scattered pages of guest memory becomes a resource, for which QEMU calls
- * UDMABUF_CREATE_LIST, and QEMU shows it from the mapping of that dma-buf. Arguments: width,
- * height, and what the memory backend is to be told besides its size.
+ * UDMABUF_CREATE_LIST, and QEMU shows it: from the mapping of that dma-buf, or as EGL imports
+ * it if the display is an OpenGL one. Arguments: QEMU's display, width, height, and what the
+ * memory backend is to be told besides its size.
  */
 #define _GNU_SOURCE
 #include <linux/virtio_config.h>
@@ -18,6 +19,7 @@
 #include "buffer.h"
 #include "pattern.h"
 #include "qtest.h"
+#include "rfb.h"
 
 #define PAGE		4096u
 #define SLOT		4
@@ -29,12 +31,16 @@
 #define PICTURE		0x1000000ull
 #define ENTRIES		8
 
+#define VNC		"/tmp/qemu-blob.vnc"
+#define ARGUMENTS	8		/* of QEMU, without VNC */
+
 #define COMMON(field)	(common + offsetof(struct virtio_pci_common_cfg, field))
 
 static uint64_t common, notify;
 static uint32_t notify_step;
 static unsigned int width, height, pages;
 static uint16_t sent;
+static int vnc;
 
 static void config_select(unsigned int offset)
 {
@@ -123,7 +129,7 @@ static void request(const void *data, size_t size, const char *what)
 	qtest_poke(notify, 2, 0);
 	while ((uint16_t)qtest_peek(QUEUE + 2 * PAGE + offsetof(struct vring_used, idx), 2) !=
 	       sent) {
-		if (tries++ > 2000)
+		if (tries++ > 6000)
 			die("%s: no answer", what);
 		usleep(10000);
 	}
@@ -205,8 +211,7 @@ static void flush(void)
 	request(&all, sizeof(all), "RESOURCE_FLUSH");
 }
 
-/* The screen must be the picture, but for the first pixels, which have a colour of their own. */
-static void check_screen(unsigned int first, uint32_t colour)
+static void read_dump(uint32_t *pixels)
 {
 	char name[] = "/tmp/qemu-blob-XXXXXX";
 	unsigned int w, h, max, pixel;
@@ -221,17 +226,48 @@ static void check_screen(unsigned int first, uint32_t colour)
 	if (w != width || h != height)
 		die("the screen is %u by %u", w, h);
 	for (pixel = 0; pixel < w * h; pixel++) {
-		uint32_t want = pixel < first ? colour : pattern(pixel % w, pixel / w, w, h);
-		uint32_t seen;
-
 		if (fread(rgb, 3, 1, file) != 1)
 			die("the screenshot is short");
-		seen = rgb[0] << 16 | rgb[1] << 8 | rgb[2];
-		if (seen != (want & 0xffffff))
-			die("pixel %u of the screen is %#x, not %#x", pixel, seen, want);
+		pixels[pixel] = rgb[0] << 16 | rgb[1] << 8 | rgb[2];
 	}
 	fclose(file);
 	unlink(name);
+}
+
+/* The first pixel that is not as it should be, or how many there are. */
+static unsigned int compare(const uint32_t *pixels, unsigned int first, uint32_t colour)
+{
+	unsigned int pixel;
+
+	for (pixel = 0; pixel < width * height; pixel++) {
+		uint32_t want = pixel < first ? colour :
+				pattern(pixel % width, pixel / width, width, height);
+
+		if ((pixels[pixel] ^ want) & 0xffffff)
+			break;
+	}
+	return pixel;
+}
+
+/* The screen must be the picture, but for the first pixels, which have a colour of their own. */
+static void check_screen(unsigned int first, uint32_t colour)
+{
+	uint32_t *pixels = malloc(width * height * sizeof(*pixels));
+	unsigned int bad, tries = 0;
+
+	if (!pixels)
+		die("no memory");
+	do {
+		/* QEMU has no screendump of what OpenGL draws; VNC follows after a moment */
+		if (vnc)
+			rfb_screen(VNC, pixels, width, height);
+		else
+			read_dump(pixels);
+		bad = compare(pixels, first, colour);
+	} while (bad < width * height && vnc && tries++ < 50 && !usleep(200000));
+	if (bad < width * height)
+		die("pixel %u of the screen is %#x", bad, pixels[bad]);
+	free(pixels);
 }
 
 int main(int argc, char **argv)
@@ -241,23 +277,29 @@ int main(int argc, char **argv)
 		.resource_id = 1,
 	};
 	char backend[256];
-	const char *const arguments[] = {
+	const char *arguments[] = {
 		"-m", "64M", "-machine", "pc,memory-backend=mem1", "-object", backend,
-		"-device", "virtio-gpu-pci,blob=true,addr=4", NULL
+		"-device", "virtio-gpu-pci,blob=true,addr=4", NULL, NULL, NULL
 	};
 	uint32_t other[16];
 
-	if (argc < 3)
-		die("usage: qemu_blob WIDTH HEIGHT [BACKEND]");
-	width = atoi(argv[1]);
-	height = atoi(argv[2]);
+	if (argc < 4)
+		die("usage: qemu_blob DISPLAY WIDTH HEIGHT [BACKEND]");
+	width = atoi(argv[2]);
+	height = atoi(argv[3]);
 	pages = width * height * 4 / PAGE;
 	if (pages * PAGE != width * height * 4 || pages % 7 == 0)
 		die("%u by %u is no whole number of pages, or a multiple of 7", width, height);
 	snprintf(backend, sizeof(backend), "memory-backend-memfd,id=mem1,size=64M,share=on%s",
-		 argc > 3 ? argv[3] : "");
+		 argc > 4 ? argv[4] : "");
 
-	qtest_start(arguments);
+	vnc = strcmp(argv[1], "none");
+	if (vnc) {
+		arguments[ARGUMENTS] = "-vnc";
+		arguments[ARGUMENTS + 1] = "unix:" VNC;
+	}
+
+	qtest_start(argv[1], arguments);
 	start_device();
 	write_picture();
 	create_blob();

@@ -5,10 +5,12 @@
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,16 +34,16 @@ static FILE *channel(char *chardev, size_t size, const char *id, int *theirs)
 	return fdopen(pair[0], "r+");
 }
 
-void qtest_start(const char *const *arguments)
+void qtest_start(const char *display, const char *const *arguments)
 {
 	char test[64], mon[64];
 	int theirs[2];
 	const char *args[MOST_ARGUMENTS] = {
 		"qemu-system-x86_64", "-accel", "qtest", "-nodefaults", "-no-user-config",
-		"-display", "none", "-chardev", test, "-qtest", "chardev:test", "-chardev", mon,
-		"-mon", "chardev=mon,mode=control",
+		"-display", display, "-chardev", test, "-qtest", "chardev:test",
+		"-qtest-log", "/dev/null", "-chardev", mon, "-mon", "chardev=mon,mode=control",
 	};
-	unsigned int n = 15;
+	unsigned int n = 17;
 
 	tester = channel(test, sizeof(test), "test", &theirs[0]);
 	monitor = channel(mon, sizeof(mon), "mon", &theirs[1]);
@@ -49,6 +51,8 @@ void qtest_start(const char *const *arguments)
 		args[n++] = *arguments++;
 	qemu = fork();
 	if (!qemu) {
+		/* a tester that is killed leaves no QEMU behind */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(fileno(tester));
 		close(fileno(monitor));
 		execvp(args[0], (char *const *)args);
@@ -117,7 +121,7 @@ void qtest_write(uint64_t address, const void *data, size_t size)
 	free(hex);
 }
 
-static void command(const char *text)
+static void send_command(const char *text)
 {
 	char line[4096];
 
@@ -131,13 +135,20 @@ static void command(const char *text)
 	} while (!strstr(line, "\"return\""));
 }
 
-void qtest_screendump(const char *file)
+/* The monitor does nothing before it was told what its client can. */
+static void command(const char *text)
 {
 	static int greeted;
-	char text[512];
 
 	if (!greeted++)
-		command("{\"execute\": \"qmp_capabilities\"}");
+		send_command("{\"execute\": \"qmp_capabilities\"}");
+	send_command(text);
+}
+
+void qtest_screendump(const char *file)
+{
+	char text[512];
+
 	snprintf(text, sizeof(text),
 		 "{\"execute\": \"screendump\", \"arguments\": {\"filename\": \"%s\"}}", file);
 	command(text);
@@ -147,8 +158,7 @@ void qtest_end(void)
 {
 	int status;
 
-	fputs("{\"execute\": \"quit\"}\n", monitor);
-	fflush(monitor);
+	command("{\"execute\": \"quit\"}");
 	if (waitpid(qemu, &status, 0) != qemu || status)
 		die("QEMU ended with %#x", status);
 }

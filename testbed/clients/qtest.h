@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Arguments are appended to what every such QEMU needs; the last one is NULL. */
-void qtest_start(const char *const *arguments);
+void qtest_start(const char *display, const char *const *arguments);
 void qtest_end(void);
 
 void qtest_out(unsigned int port, uint32_t value);

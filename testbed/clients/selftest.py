@@ -27,7 +27,7 @@ def _sources(kernel):
 
 def build_for(kernel, directory):
     """udmabuf-6.12 or udmabuf-7.2, static: the guests have another C library."""
-    target = directory / f"udmabuf-{kernel.name[:4].rstrip('-')}"
+    target = directory / f"udmabuf-{kernel.name}"
     with rootfs.locked("kernel-" + kernel.name):
         _sources(kernel)
         if target.exists():

@@ -3,7 +3,6 @@
  * A dma-buf of a memfd as VkBuffer and as VkImage: filled, cleared and copied by lavapipe,
  * and what that wrote is in the memfd.
  */
-#include <drm_fourcc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,38 +70,6 @@ static void test_buffers(struct gpu *gpu)
 	buffer_destroy(&b);
 }
 
-static VkImage linear_image(struct gpu *gpu)
-{
-	const VkSubresourceLayout plane = { .rowPitch = PITCH };
-	const VkImageDrmFormatModifierExplicitCreateInfoEXT modifier = {
-		.sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT,
-		.drmFormatModifier = DRM_FORMAT_MOD_LINEAR,
-		.drmFormatModifierPlaneCount = 1,
-		.pPlaneLayouts = &plane,
-	};
-	const VkExternalMemoryImageCreateInfo external = {
-		.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
-		.pNext = &modifier,
-		.handleTypes = DMABUF,
-	};
-	const VkImageCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-		.pNext = &external,
-		.imageType = VK_IMAGE_TYPE_2D,
-		.format = VK_FORMAT_B8G8R8A8_UNORM,
-		.extent = { WIDTH, HEIGHT, 1 },
-		.mipLevels = 1,
-		.arrayLayers = 1,
-		.samples = VK_SAMPLE_COUNT_1_BIT,
-		.tiling = VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT,
-		.usage = VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-	};
-	VkImage image;
-
-	VK(vkCreateImage(gpu->device, &info, NULL, &image));
-	return image;
-}
-
 static void test_image(struct gpu *gpu)
 {
 	const VkClearColorValue colour = { .float32 = { 0x40 / 255.0f, 0x80 / 255.0f,
@@ -123,7 +90,9 @@ static void test_image(struct gpu *gpu)
 	buffer_create(&pixels, SIZE);
 	buffer_create(&out, 4096);
 	target = import_buffer(gpu, &out);
-	image = linear_image(gpu);
+	image = gpu_linear_image(gpu, WIDTH, HEIGHT, PITCH,
+				 VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+				 VK_IMAGE_USAGE_TRANSFER_DST_BIT);
 	vkGetImageMemoryRequirements(gpu->device, image, &need);
 	if (need.size > pixels.size)
 		die("the image wants %llu bytes", (unsigned long long)need.size);

@@ -14,13 +14,3 @@ stop_weston() {
 	kill $weston
 	wait $weston 2>/dev/null
 }
-
-wait_for() { # seconds command...
-	tries=$(($1 * 10))
-	shift
-	while ! "$@" 2>/dev/null; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.1
-	done
-}

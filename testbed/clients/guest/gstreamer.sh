@@ -7,7 +7,7 @@ export GST_REGISTRY=/tmp/gst-registry
 take_udmabuf
 start_weston wl-gst
 watch_zcgem
-check "videotestsrc to waylandsink" timeout 90 gst-launch-1.0 -q videotestsrc num-buffers=20 ! \
+check "videotestsrc to waylandsink" within 90 gst-launch-1.0 -q videotestsrc num-buffers=20 ! \
 	video/x-raw,format=BGRx,width=640,height=480,framerate=10/1 ! waylandsink
 # Which of its threads allocates is GStreamer's affair; the compositor's are weston's.
 count=$(grep 'zcgem_create: .*backing=memfd' $tracing/trace | grep -cv '^ *weston')

@@ -25,7 +25,7 @@ cp /tmp/camera/virtual.yaml $config/
 [ ! -d /dev/dma_heap ] || mount -t tmpfs heaps /dev/dma_heap
 take_udmabuf
 watch_zcgem
-check "30 frames of the virtual camera" timeout 60 cam -c1 -C30
+check "30 frames of the virtual camera" within 60 cam -c1 -C30
 check_made 'CameraManager|cam' "its buffers are zcgem's"
 check_nothing_left
 umount /dev/dma_heap 2>/dev/null

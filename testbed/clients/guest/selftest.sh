@@ -1,20 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The kernel's own test of /dev/udmabuf, unchanged, with zcgem behind the name.
+# Two kernels' own tests of /dev/udmabuf, unchanged, with zcgem behind the name.
 . /work/testbed/clients/guest/tap.sh
 pages=$(cat /proc/sys/vm/nr_hugepages)
 echo 1030 >/proc/sys/vm/nr_hugepages
 take_udmabuf
-watch_zcgem
-said=$("$bin/udmabuf-$(uname -r | cut -d. -f1,2)" 2>&1)
-status=$?
-# Its tests are ours, but for the plan, which does not count our lines.
-echo "$said" | grep -v '^1\.\.'
-planned=$(echo "$said" | sed -n 's/^1\.\.//p')
-passed=$(echo "$said" | grep -c '^ok ')
-[ $status = 0 ] && [ "${planned:-0}" -ge 6 ] && [ "$passed" = "$planned" ]
-result $? "all of the kernel's selftest" "status $status, $passed of $planned passed"
-check_made 'udmabuf.*' "it was zcgem that was tested" 3
+for version in 6.12 7.2; do
+	watch_zcgem
+	said=$("$bin/udmabuf-$version" 2>&1)
+	status=$?
+	# Its tests are ours, but for the plan, which does not count our lines.
+	echo "$said" | grep -v '^1\.\.' | sed "s/^\(ok\|not ok\) \([0-9]*\) /&$version: /"
+	planned=$(echo "$said" | sed -n 's/^1\.\.//p')
+	passed=$(echo "$said" | grep -c '^ok ')
+	[ $status = 0 ] && [ "${planned:-0}" -ge 6 ] && [ "$passed" = "$planned" ]
+	result $? "all of $version's selftest" "status $status, $passed of $planned passed"
+	check_made 'udmabuf.*' "it was zcgem that $version's tested" 3
+done
 check_nothing_left
 give_udmabuf_back
 echo "$pages" >/proc/sys/vm/nr_hugepages

@@ -28,6 +28,23 @@ check() { # name command...
 status $status"
 }
 
+# Seconds are those of an idle host; the bed knows how much slower this one is.
+within() { # seconds command...
+	limit=$(($1 * ${slower:-1}))
+	shift
+	timeout $limit "$@"
+}
+
+wait_for() { # seconds command...
+	tries=$(($1 * 10 * ${slower:-1}))
+	shift
+	while ! "$@" 2>/dev/null; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
 zcgem_node() { # card or renderD
 	for node in /sys/class/drm/$1[0-9]*; do
 		case ${node##*/} in *-*) continue ;; esac
@@ -47,11 +64,14 @@ give_udmabuf_back() {
 	[ -h /dev/udmabuf ] && mv -f /dev/udmabuf.kernel /dev/udmabuf
 }
 
-# Objects that zcgem makes from now on are lines of the trace, with the thread that asked.
+# Objects that zcgem makes from now on are lines of the trace, with the thread that asked, and
+# so are calls of UDMABUF_CREATE_LIST.
 watch_zcgem() {
 	echo 0 >$tracing/tracing_on
 	echo >$tracing/trace
 	echo 1 >$tracing/events/zcgem/zcgem_create/enable
+	echo 'cmd == 0x40087543' >$tracing/events/syscalls/sys_enter_ioctl/filter
+	echo 1 >$tracing/events/syscalls/sys_enter_ioctl/enable
 	echo 1 >$tracing/tracing_on
 }
 
@@ -65,6 +85,13 @@ check_made() { # thread name [at least]
 	[ "$count" -ge "${3:-1}" ]
 	result $? "$2" "$count objects by $1
 $(cat $tracing/trace)"
+}
+
+# Did that thread get an object of that size from a list? The call comes just before its object.
+check_listed() { # thread bytes name
+	grep -v '^#' $tracing/trace | grep -E "^ *($1)" | grep -EA1 'sys_ioctl.*cmd: (0x)?40087543' |
+		grep -qE "zcgem_create: .*backing=memfd size=$2 "
+	result $? "$3" "$(cat $tracing/trace)"
 }
 
 # Programs are gone: so must be their memory.

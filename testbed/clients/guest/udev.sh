@@ -43,6 +43,31 @@ modprobe zcgem num_devices=2
 udevadm settle -t 20
 [ "$(readlink -f /dev/udmabuf)" = "$(zcgem_node renderD)" ]
 result $? "of two devices the one with the lower number has it" "$(ls -l /dev/udmabuf* /dev/dri)"
+
+# Objects of both devices while a client of the name has one; udmabuf's own count for neither.
+mkfifo /tmp/go
+held_by() { # what the counts must be, name
+	$bin/hold </tmp/go >/tmp/held &
+	client=$!
+	exec 5>/tmp/go
+	wait_for 20 grep -q held /tmp/held
+	counts=
+	for node in /dev/dri/renderD*; do
+		stats=/sys/kernel/debug/dri/${node##*renderD}/zcgem_stats
+		counts="$counts$(sed -n 's/^objects: //p' "$stats") "
+	done
+	exec 5>&-
+	wait $client
+	[ "$counts" = "$1 " ]
+	result $? "$2" "the objects of the devices are $counts"
+}
+held_by "1 0" "that one serves the name"
+ln -sfn "$(ls -d /dev/dri/renderD* | tail -n 1)" /dev/udmabuf
+held_by "0 1" "the other one does when the link names it"
+ln -sfn /dev/udmabuf.kernel /dev/udmabuf
+held_by "0 0" "the kernel's udmabuf does when the link names that"
+
+ln -sfn "$(zcgem_node renderD)" /dev/udmabuf
 modprobe -r zcgem
 udevadm settle -t 20
 rm -r $rules

@@ -13,7 +13,7 @@ result $? "the window is shown" "$(cat /tmp/client; tail -n 5 /tmp/weston.out)"
 check_made wayland_dmabuf "its buffer is zcgem's"
 mkdir -p /tmp/shots
 cd /tmp/shots
-check "screenshot" timeout 60 weston-screenshooter
+check "screenshot" within 60 weston-screenshooter
 check "the screenshot is the memfd's picture" $bin/check_png /tmp/shots/*.png pattern
 cp /tmp/shots/*.png "${results:-/out}/weston.png" 2>/dev/null
 cd /tmp

@@ -15,7 +15,7 @@ result $? "cage is up" "$(cat /tmp/cage.out)"
 export WAYLAND_DISPLAY=wayland-0
 # The client takes its time, and the screenshot too.
 shot() {
-	timeout 60 grim /tmp/cage.png && $bin/check_png /tmp/cage.png colours 20
+	within 60 grim /tmp/cage.png && $bin/check_png /tmp/cage.png colours 20
 }
 wait_for 5 shot
 result $? "the screenshot has the client's picture" "$(tail -n 5 /tmp/cage.out)"
