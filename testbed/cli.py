@@ -131,7 +131,7 @@ def parser():
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
     sub = add("test", command_test, "run the tests", KERNELS, every)
     sub.add_argument("--clients", action="store_true",
-                     help="instead of zcgem's own tests, programs that use /dev/udmabuf or DRM nodes")
+                     help="only programs that use /dev/udmabuf or DRM nodes, on every kernel")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("bench", command_bench, "compare zcgem with udmabuf and others", KERNELS)
     sub.add_argument("--publish", action="store_true",

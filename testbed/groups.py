@@ -105,6 +105,7 @@ def groups():
         # Minutes, for what seldom breaks.
         Group("packages", "host", packages.run, named=True),
         Group("in-tree", "host", intree.run, named=True),
+        *client_groups(everything=True),
     ]
 
 

@@ -230,32 +230,42 @@ def choose(filters, offered):
     return chosen
 
 
+def _after(programs, task):
+    """A task that needs what is being made meanwhile."""
+    programs.result()
+    return task()
+
+
 def run(kernels, filters, offered=None, debug_kernel=None):
     """All groups that the filters leave, on each kernel; with debug_kernel those made for it."""
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
-    if any(group.options.tree != "run" for group in chosen):
-        clients.programs(kernels)
     # What has nothing to do with the kernel runs with one whose speed it knows.
     stock = [name for name in kernels if name in rootfs.SUITES][:1]
-    guests, host = [], []
+    guests, host, later = [], [], []
     for name in [*kernels, debug_kernel] if debug_kernel else kernels:
         k = kernel.get(name)
         modules = build.modules(k, extra=[] if k.sw_sync else [swsync.module(k)])
         boots = {}
         for group in chosen:
             if (group.once and name not in stock or name == debug_kernel and not group.debug
-                    or name in rootfs.SUITES and not group.stock):
+                    or name in rootfs.SUITES and not group.stock
+                    or group.newest and not filters and name != kernels[-1]):
                 continue
             if group.kind == "host":
-                host.append(functools.partial(group.command, k, modules))
+                tasks = host if group.options.tree == "run" else later
+                tasks.append(functools.partial(group.command, k, modules))
             else:
                 boots.setdefault(group.options.key(), []).append(group)
-        guests += [Guest(k, modules, members).run for members in boots.values()]
+        for members in boots.values():
+            tasks = guests if members[0].options.tree == "run" else later
+            tasks.append(Guest(k, modules, members).run)
     # The long ones first. A guest is mostly busy with one processor.
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        for running in [pool.submit(task) for task in guests + host]:
+        programs = pool.submit(clients.programs, kernels) if later else None
+        for running in [pool.submit(task) for task in guests + host
+                        + [functools.partial(_after, programs, task) for task in later]]:
             report.add(running.result())
     report.write(build.BUILD / "results")
     return report.close()
