@@ -190,6 +190,31 @@ static int run_program(void)
 	return status;
 }
 
+/*
+ * Who waits for memory while the program is killed may ask for another kill at once, and
+ * without swap there is nobody else to take but the test. So that there is: a process that
+ * has little and waits.
+ */
+static pid_t start_spare(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		uint64_t size = MIB(32);
+		uint64_t *memory;
+
+		__zcgem_write_setting("/proc/self/oom_score_adj", "900");
+		memory = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (memory == MAP_FAILED || mlock(memory, size))
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	igt_assert(child > 0);
+	__zcgem_write_setting("/proc/self/oom_score_adj", "-1000");
+	return child;
+}
+
 static void make_big_memfds(int *memfds)
 {
 	unsigned int i;
@@ -267,6 +292,7 @@ static void test_pressure_udmabuf(int fd)
 {
 	char *limit = "/sys/module/udmabuf/parameters/size_limit_mb";
 	int memfds[BIG_OBJECTS], dmabufs[BIG_OBJECTS], device, status;
+	pid_t spare;
 	unsigned int i;
 
 	(void)fd;
@@ -284,8 +310,11 @@ static void test_pressure_udmabuf(int fd)
 		dmabufs[i] = ioctl(device, UDMABUF_CREATE, &create);
 		igt_assert_f(dmabufs[i] >= 0, "udmabuf of 128 MiB: %m\n");
 	}
+	spare = start_spare();
 	status = run_program();
 	print_figures("udmabuf", status, swap_used());
+	kill(spare, SIGKILL);
+	waitpid(spare, NULL, 0);
 	for (i = 0; i < BIG_OBJECTS; i++) {
 		close(dmabufs[i]);
 		zcgem_release_memfd(memfds[i]);

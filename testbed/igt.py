@@ -42,7 +42,7 @@ def _kernel_warnings(entry, expected):
     if expected and entry.get("result") != "skip":
         rest = console.without(lines, expected)
         if rest is None:
-            yield f"not said once: {expected}"
+            yield f"not said, or of another one: {expected}"
         lines = lines if rest is None else rest
     for line in lines:
         found = re.match(r"<(\d+)>\s*(?:\[[^]]*\]\s*)?(.*)", line)
