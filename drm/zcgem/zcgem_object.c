@@ -139,17 +139,23 @@ int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 
 	obj->bo.base.funcs = &zcgem_gem_funcs;
 	drm_gem_private_object_init(&zdev->drm, &obj->bo.base, size);
-
+	/*
+	 * TTM publishes the node before it does what may fail, and frees what failed
+	 * whoever has found it there. So nobody gets a reference until it is whole.
+	 */
+	refcount_set(&obj->bo.base.refcount.refcount, 0);
 	atomic_long_inc(&zdev->counters.objects);
-	spin_lock(&zdev->objects_lock);
-	list_add_tail(&obj->link, &zdev->objects);
-	spin_unlock(&zdev->objects_lock);
 
 	/* On failure this has called zcgem_ttm_destroy(). */
 	ret = ttm_bo_init_reserved(&zdev->ttm, &obj->bo, type, &zcgem_system_placement,
 				   0, &ctx, NULL, resv, zcgem_ttm_destroy);
 	if (ret)
 		return ret == -ENOSPC ? -ENOMEM : ret;
+
+	kref_init(&obj->bo.base.refcount);
+	spin_lock(&zdev->objects_lock);
+	list_add_tail(&obj->link, &zdev->objects);
+	spin_unlock(&zdev->objects_lock);
 	if (!resv)
 		dma_resv_unlock(obj->bo.base.resv);
 
