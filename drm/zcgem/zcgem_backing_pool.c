@@ -22,6 +22,22 @@
 
 #include <drm/zcgem_drm.h>
 
+/* TTM frees it with the ttm_tt. */
+static int zcgem_pool_alloc_array(struct ttm_tt *tt)
+{
+	if (tt->pages)
+		return 0;
+	/* All of it has to be there at once. */
+	if (tt->num_pages > totalram_pages())
+		return -ENOMEM;
+
+	tt->pages = zcgem_table_alloc(tt->num_pages, sizeof(*tt->pages));
+	if (!tt->pages)
+		return -ENOMEM;
+	memset(tt->pages, 0, tt->num_pages * sizeof(*tt->pages));
+	return 0;
+}
+
 static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
 					      struct ttm_operation_ctx *ctx)
 {
@@ -30,6 +46,9 @@ static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct t
 	unsigned long i;
 	int ret;
 
+	ret = zcgem_pool_alloc_array(tt);
+	if (ret)
+		return ERR_PTR(ret);
 	pages = zcgem_pages_alloc(zdev, ZCGEM_PINS_NONE, false);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);

@@ -9,7 +9,9 @@
  *
  * A ttm_tt of memory that is not the driver's has no page array: the pages are
  * in &zcgem_object.pages, and TTM looks at no page of a ttm_tt that is
- * TTM_TT_FLAG_EXTERNAL. An array would cost 2 MiB for each GiB.
+ * TTM_TT_FLAG_EXTERNAL. An array would cost 2 MiB for each GiB. One of the pool gets it
+ * with its first pages: ttm_tt_init() would make it with the object, charge it to
+ * nobody, and complain in the log when there is no memory for it.
  *
  * All callbacks run under dma_resv.
  */
@@ -51,20 +53,15 @@ static struct ttm_tt *zcgem_tt_create(struct ttm_buffer_object *bo, u32 page_fla
 		return NULL;
 	tt->obj = obj;
 
-	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES) {
-		if (ttm_tt_init(&tt->base, bo, page_flags, obj->caching, 0)) {
-			kfree(tt);
-			return NULL;
-		}
-		return &tt->base;
-	}
-
 	/* What ttm_tt_init() does, without the page array. */
 	tt->base.num_pages = PFN_UP(bo->base.size);
-	tt->base.page_flags = page_flags | TTM_TT_FLAG_EXTERNAL;
-	if (obj->ops->flags & ZCGEM_BACKING_MAPPABLE)
-		tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL_MAPPABLE;
+	tt->base.page_flags = page_flags;
 	tt->base.caching = obj->caching;
+	if (!(obj->ops->flags & ZCGEM_BACKING_TTM_PAGES)) {
+		tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL;
+		if (obj->ops->flags & ZCGEM_BACKING_MAPPABLE)
+			tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL_MAPPABLE;
+	}
 	return &tt->base;
 }
 
