@@ -94,6 +94,8 @@ static void zcgem_ttm_release(struct drm_device *drm, void *data)
 {
 	struct zcgem_device *zdev = to_zcgem(drm);
 
+	/* A watch that looks has a reference to its object, and the last one by now. */
+	flush_workqueue(zdev->wq);
 	zcgem_shrinker_fini(zdev);
 	ttm_device_fini(&zdev->ttm);
 }

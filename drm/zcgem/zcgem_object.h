@@ -155,9 +155,11 @@ struct zcgem_object {
 
 	/**
 	 * @prepare_error: Why the last attempt of a page fault to prepare the
-	 * object failed, for the retry of that fault to report.
+	 * object failed, to be told in the next round.
 	 */
 	int prepare_error;
+	/** @prepare_failed: Whose attempt that was; only compared. */
+	struct task_struct *prepare_failed;
 
 	/** @pins: Users that forbid eviction: vmaps, dma-buf pins. Under dma_resv. */
 	unsigned int pins;
@@ -259,7 +261,7 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
-void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 void zcgem_object_unmap_foreign(struct zcgem_object *obj);
 int zcgem_object_revoke(struct zcgem_object *obj);
 int zcgem_object_evict(struct zcgem_object *obj);

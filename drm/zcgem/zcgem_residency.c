@@ -125,7 +125,8 @@ int zcgem_object_acquire(struct zcgem_object *obj)
  * zcgem_object_prepare() - Make an object resident where any lock may be taken.
  * @obj: the object; the caller holds neither its dma_resv nor mmap_lock
  *
- * Return: 0 or what the backing says, but never -EAGAIN.
+ * Return: 0 or what the backing says, but never -EAGAIN; -EBUSY if only another driver
+ * could do so.
  */
 int zcgem_object_prepare(struct zcgem_object *obj)
 {
@@ -139,6 +140,8 @@ int zcgem_object_prepare(struct zcgem_object *obj)
 	zcgem_object_unlock(obj);
 	if (ret != -EAGAIN)
 		return ret;
+	if (!obj->ops->prepare)
+		return -EBUSY;
 
 	pages = obj->ops->prepare(obj);
 	if (IS_ERR(pages))
@@ -243,15 +246,24 @@ EXPORT_SYMBOL_IF_KUNIT(zcgem_object_evict);
  * @first: first page that may have
  * @npages: how many
  *
- * Does nothing if all is well, or if the object is pinned.
+ * Does nothing if all is well, or if the object is pinned. Does not wait.
+ *
+ * Return: false if fences are pending: all views were told, but the pages are still
+ * there, so call it again.
  */
-void zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
 {
 	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
-		return;
+		return true;
 
+	if (!dma_resv_test_signaled(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP)) {
+		zcgem_object_zap(obj);
+		zcgem_prime_invalidate(obj);
+		return false;
+	}
 	trace_zcgem_invalidate(obj);
 	zcgem_object_drop_pages(obj);
+	return true;
 }
 
 /**

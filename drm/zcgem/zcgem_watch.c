@@ -9,9 +9,10 @@
  *
  * The notifier runs in the middle of somebody's page table update, where dma_resv must
  * not be taken and little else is allowed: it notes which pages were meant and queues
- * work. The work first goes through the file's inode lock, which a hole punch holds from
- * before the notification until the pages have left the file, and then has the object
- * compare its pages with the file's. Most notifications are false alarms (mprotect,
+ * work. The work first has the file's inode lock, which a hole punch holds from before
+ * the notification until the pages have left the file, and then has the object compare
+ * its pages with the file's. It waits for nothing, since whoever holds a lock or a fence
+ * may never let go: it comes again a little later. Most notifications are false alarms (mprotect,
  * NUMA hints, the owner unmapping its view): they end there and nobody sees them.
  *
  * New pages are not fetched at once: the memory was punched to be free. Whoever touches
@@ -51,7 +52,7 @@ struct zcgem_watch_range {
 struct zcgem_watch {
 	struct zcgem_device *zdev;
 	struct list_head ranges;
-	struct work_struct look;
+	struct delayed_work look;
 	struct work_struct end;
 	/* Guards obj and the ranges' hit; a leaf lock, taken in MMU notifiers. */
 	spinlock_t lock;
@@ -72,7 +73,7 @@ static bool zcgem_watch_invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, cur_seq);
 	if (watch->obj) {
 		r->hit = true;
-		queue_work(watch->zdev->wq, &watch->look);
+		queue_delayed_work(watch->zdev->wq, &watch->look, 0);
 	}
 	spin_unlock_irqrestore(&watch->lock, flags);
 	return true;
@@ -81,6 +82,18 @@ static bool zcgem_watch_invalidate(struct mmu_interval_notifier *notifier,
 static const struct mmu_interval_notifier_ops zcgem_watch_ops = {
 	.invalidate = zcgem_watch_invalidate,
 };
+
+/* How long to wait for what is locked or busy. */
+#define ZCGEM_WATCH_AGAIN	msecs_to_jiffies(10)
+
+static void zcgem_watch_put_hit(struct zcgem_watch *watch, struct zcgem_watch_range *r)
+{
+	spin_lock_irq(&watch->lock);
+	r->hit = true;
+	if (watch->obj)
+		queue_delayed_work(watch->zdev->wq, &watch->look, ZCGEM_WATCH_AGAIN);
+	spin_unlock_irq(&watch->lock);
+}
 
 static bool zcgem_watch_take_hit(struct zcgem_watch *watch, struct zcgem_watch_range *r)
 {
@@ -93,9 +106,31 @@ static bool zcgem_watch_take_hit(struct zcgem_watch *watch, struct zcgem_watch_r
 	return hit;
 }
 
+/* Returns false if it must be tried again. */
+static bool zcgem_watch_look_at(struct zcgem_watch_range *r, struct zcgem_object *obj)
+{
+	bool done;
+
+	/* Is the punch that this is about over? */
+	if (!inode_trylock_shared(file_inode(r->file)))
+		return false;
+	inode_unlock_shared(file_inode(r->file));
+
+	if (!dma_resv_trylock(obj->bo.base.resv))
+		return false;
+	done = zcgem_object_drop_stale(obj, r->first, r->npages);
+	zcgem_object_unlock(obj);
+
+	/* An importer that maps again could not have them then. */
+	if (done && obj->prepare_only && atomic_read(&obj->attachments))
+		zcgem_object_prepare(obj);
+	return done;
+}
+
 static void zcgem_watch_look(struct work_struct *work)
 {
-	struct zcgem_watch *watch = container_of(work, struct zcgem_watch, look);
+	struct zcgem_watch *watch =
+		container_of(to_delayed_work(work), struct zcgem_watch, look);
 	struct zcgem_watch_range *r;
 	struct zcgem_object *obj;
 
@@ -108,20 +143,9 @@ static void zcgem_watch_look(struct work_struct *work)
 		return;
 
 	list_for_each_entry(r, &watch->ranges, link) {
-		if (!zcgem_watch_take_hit(watch, r))
-			continue;
-
-		/* Wait for the punch that this is about to be over. */
-		inode_lock_shared(file_inode(r->file));
-		inode_unlock_shared(file_inode(r->file));
-
-		dma_resv_lock(obj->bo.base.resv, NULL);
-		zcgem_object_drop_stale(obj, r->first, r->npages);
-		zcgem_object_unlock(obj);
-
-		/* An importer that maps again could not have them then. */
-		if (obj->prepare_only && atomic_read(&obj->attachments))
-			zcgem_object_prepare(obj);
+		if (zcgem_watch_take_hit(watch, r) && !zcgem_watch_look_at(r, obj))
+			zcgem_watch_put_hit(watch, r);
+		cond_resched();
 	}
 	drm_gem_object_put(&obj->bo.base);
 }
@@ -134,7 +158,7 @@ static void zcgem_watch_do_end(struct work_struct *work)
 	list_for_each_entry(r, &watch->ranges, link)
 		mmu_interval_notifier_remove(&r->notifier);
 	/* Nothing queues it any more. */
-	cancel_work_sync(&watch->look);
+	cancel_delayed_work_sync(&watch->look);
 
 	list_for_each_entry_safe(r, next, &watch->ranges, link) {
 		fput(r->file);
@@ -159,7 +183,7 @@ struct zcgem_watch *zcgem_watch_alloc(struct zcgem_device *zdev)
 
 	watch->zdev = zdev;
 	INIT_LIST_HEAD(&watch->ranges);
-	INIT_WORK(&watch->look, zcgem_watch_look);
+	INIT_DELAYED_WORK(&watch->look, zcgem_watch_look);
 	INIT_WORK(&watch->end, zcgem_watch_do_end);
 	spin_lock_init(&watch->lock);
 	return watch;
