@@ -222,8 +222,13 @@ static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *o
 	drm_gem_object_get(&obj->bo.base);
 	release_fault_lock(vmf);
 	if (prepare) {
-		/* Only RETRY can be returned now; the next round reports it. */
-		WRITE_ONCE(obj->prepare_error, zcgem_object_prepare(obj));
+		int error = zcgem_object_prepare(obj);
+
+		/* Only RETRY can be returned now; this task's next round reports it. */
+		if (error) {
+			WRITE_ONCE(obj->prepare_error, error);
+			smp_store_release(&obj->prepare_failed, current);
+		}
 	} else if (!zcgem_object_lock(obj)) {
 		zcgem_object_unlock(obj);
 	}
@@ -253,8 +258,9 @@ static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	zcgem_object_unlock(obj);
 
 	if (error == -EAGAIN) {
-		if (vmf->flags & FAULT_FLAG_TRIED)
-			error = xchg(&obj->prepare_error, 0) ?: -EAGAIN;
+		if (vmf->flags & FAULT_FLAG_TRIED &&
+		    cmpxchg(&obj->prepare_failed, current, NULL) == current)
+			error = READ_ONCE(obj->prepare_error);
 		if (error == -EAGAIN)
 			return zcgem_fault_later(vmf, obj, true);
 	}
