@@ -83,10 +83,46 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 	return 0;
 }
 
+/*
+ * Here locks may be taken that mapping, under dma_resv, must not take. With the
+ * attachment counted, pages that can only be had so are not evicted any more.
+ */
+static int zcgem_attach_prepare(struct zcgem_object *obj)
+{
+	int ret;
+
+	if (!obj->prepare_only)
+		return zcgem_object_prepare(obj);
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	zcgem_object_unlock(obj);
+	return ret == -EAGAIN ? zcgem_object_prepare(obj) : ret;
+}
+
+static int zcgem_attach_check(struct zcgem_object *obj, struct dma_buf_attachment *attach)
+{
+	int ret;
+
+	ret = zcgem_attach_prepare(obj);
+	if (ret || !attach->importer_ops)
+		return ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	if (obj->pages)
+		ret = zcgem_check_reach(obj, attach->dev);
+	zcgem_object_unlock(obj);
+	return ret;
+}
+
 static int zcgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
-	int ret, idx;
+	int ret;
 
 	if (!attach->dev->dma_mask) {
 		drm_dbg_ratelimited(obj->bo.base.dev, "%s cannot do DMA\n",
@@ -94,23 +130,16 @@ static int zcgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment
 		return -ENODEV;
 	}
 
-	/* Here locks may be taken that mapping, under dma_resv, must not take. */
-	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+	/* Removal must not wait for what an owner's file does. */
+	if (drm_dev_is_unplugged(obj->bo.base.dev))
 		return -ENODEV;
-	ret = zcgem_object_prepare(obj);
-	drm_dev_exit(idx);
-	if (!ret && attach->importer_ops) {
-		ret = zcgem_object_lock(obj);
-		if (!ret) {
-			if (obj->pages)
-				ret = zcgem_check_reach(obj, attach->dev);
-			zcgem_object_unlock(obj);
-		}
-	}
-	if (ret)
-		return ret;
 
 	atomic_inc(&obj->attachments);
+	ret = zcgem_attach_check(obj, attach);
+	if (ret) {
+		atomic_dec(&obj->attachments);
+		return ret;
+	}
 	atomic_long_inc(&zcgem_object_device(obj)->counters.attachments);
 	return 0;
 }
@@ -125,7 +154,10 @@ static void zcgem_dmabuf_detach(struct dma_buf *dmabuf, struct dma_buf_attachmen
 
 static int zcgem_dmabuf_pin(struct dma_buf_attachment *attach)
 {
-	return zcgem_object_pin(zcgem_dmabuf_object(attach->dmabuf));
+	int ret = zcgem_object_pin(zcgem_dmabuf_object(attach->dmabuf));
+
+	/* Importers repeat -EAGAIN for ever, and 7.2 warns of -EBUSY. */
+	return ret == -EAGAIN ? -ENOMEM : ret;
 }
 
 static void zcgem_dmabuf_unpin(struct dma_buf_attachment *attach)

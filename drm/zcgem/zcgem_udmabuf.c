@@ -174,17 +174,13 @@ static long zcgem_udmabuf_ioctl(struct file *file, unsigned int cmd, void __user
 {
 	struct drm_file *priv = file->private_data;
 	struct drm_device *drm = priv->minor->dev;
-	long ret;
-	int idx;
 
-	if (!drm_dev_enter(drm, &idx))
+	/* As drm_ioctl() does: removal must not wait for what the caller's memory does. */
+	if (drm_dev_is_unplugged(drm))
 		return -ENODEV;
 	if (cmd == UDMABUF_CREATE)
-		ret = zcgem_udmabuf_create_one(to_zcgem(drm), priv->client_id, arg);
-	else
-		ret = zcgem_udmabuf_create_list(to_zcgem(drm), priv->client_id, arg);
-	drm_dev_exit(idx);
-	return ret;
+		return zcgem_udmabuf_create_one(to_zcgem(drm), priv->client_id, arg);
+	return zcgem_udmabuf_create_list(to_zcgem(drm), priv->client_id, arg);
 }
 
 static bool zcgem_is_udmabuf(unsigned int cmd)
