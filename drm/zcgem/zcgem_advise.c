@@ -116,7 +116,8 @@ static int zcgem_advise(struct zcgem_object *obj, const struct drm_zcgem_gem_adv
 	case DRM_ZCGEM_ADVICE_POPULATE:
 		ret = zcgem_revalidate(obj, args->offset >> PAGE_SHIFT,
 				       args->size >> PAGE_SHIFT);
-		if (ret == -EBUSY)
+		/* Old pages of a pinned object are as good as any. */
+		if (ret == -EBUSY && READ_ONCE(obj->pages))
 			ret = 0;
 		if (ret || !args->address)
 			return ret;

@@ -42,7 +42,8 @@ static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, struct
 	sgt = dma_buf_map_attachment(obj->bo.base.import_attach, zcgem_import_dir(obj));
 	if (IS_ERR(sgt)) {
 		zcgem_pages_put(pages);
-		return ERR_CAST(sgt);
+		/* That means something else here. */
+		return PTR_ERR(sgt) == -EAGAIN ? ERR_PTR(-EBUSY) : ERR_CAST(sgt);
 	}
 	obj->backing = sgt;
 	zcgem_pages_seal(pages);
