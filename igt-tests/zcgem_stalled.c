@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One client's memory that does not answer, and what one client cannot be given, must not
+ * hold up the rest: another client's work, the removal of a device, the machine's memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/udmabuf.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_settings.h"
+#include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
+#include "igt_zcgem_wrap.h"
+
+/**
+ * TEST: zcgem stalled
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check that what stalls one client does not stall the rest.
+ *
+ * SUBTEST: size-costs-nothing
+ * Description: The largest object takes memory when it is used, and is refused then.
+ *
+ * SUBTEST: create-vs-mmap
+ * Description: Mappings at the offset of an object that is being made, and killed, find nothing.
+ *
+ * SUBTEST: watch-of-busy-file
+ * Description: Watches of a file whose lock is held for ever leave others' work alone.
+ *
+ * SUBTEST: punched-import
+ * Description: An import whose exporter must prepare huge pages first says so, and works after it has.
+ *
+ * SUBTEST: remove-beside-udmabuf
+ * Description: A device is removed while another one's caller does not give its argument.
+ */
+
+IGT_TEST_DESCRIPTION("Check that what stalls one client does not stall the rest");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define RW		(PROT_READ | PROT_WRITE)
+#define LARGEST		(512ull << 30)
+#define PATIENCE	30	/* s, on a slow machine */
+
+/* Memory that is never there: who touches it sleeps until it is given back. */
+struct hole {
+	int uffd;
+	char *memory;
+};
+
+static void open_hole(struct hole *hole)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	hole->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	igt_require_f(hole->uffd >= 0 && !ioctl(hole->uffd, UFFDIO_API, &api),
+		      "no userfaultfd: %m\n");
+	hole->memory = zcgem_anonymous(ZCGEM_PAGE);
+	igt_assert_eq(madvise(hole->memory, ZCGEM_PAGE, MADV_DONTNEED), 0);
+	range.range.start = (uintptr_t)hole->memory;
+	range.range.len = ZCGEM_PAGE;
+	igt_assert_eq(ioctl(hole->uffd, UFFDIO_REGISTER, &range), 0);
+}
+
+static void wait_for_sleeper(const struct hole *hole)
+{
+	struct pollfd poll_fd = { .fd = hole->uffd, .events = POLLIN };
+
+	igt_assert_eq(poll(&poll_fd, 1, PATIENCE * 1000), 1);
+}
+
+static void close_hole(struct hole *hole)
+{
+	/* with it goes the registration: sleepers find a page of zeroes */
+	close(hole->uffd);
+}
+
+static bool ends_soon(pid_t child)
+{
+	int status, step;
+
+	for (step = 0; step < PATIENCE * 100; step++) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return WIFEXITED(status) && !WEXITSTATUS(status);
+		usleep(10000);
+	}
+	kill(child, SIGKILL);
+	return false;
+}
+
+static void test_size_costs_nothing(int fd)
+{
+	uint64_t before = zcgem_read_key("/proc/meminfo", "MemAvailable"), size = LARGEST;
+	uint32_t handle = zcgem_create(fd, size, 0);
+	uint64_t after = zcgem_read_key("/proc/meminfo", "MemAvailable");
+
+	igt_info("%" PRId64 " KiB taken\n", (int64_t)(before - after));
+	igt_assert(before < after || before - after < 64 * 1024);
+	igt_assert_eq(__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL),
+		      -ENOMEM);
+	gem_close(fd, handle);
+}
+
+struct mapper {
+	pthread_t thread;
+	int fd;
+	uint64_t offset;
+	volatile bool stop;
+};
+
+static void *map_always(void *data)
+{
+	struct mapper *mapper = data;
+
+	while (!mapper->stop) {
+		void *map = mmap(NULL, ZCGEM_PAGE, PROT_READ, MAP_SHARED, mapper->fd,
+				 mapper->offset);
+
+		if (map != MAP_FAILED)
+			munmap(map, ZCGEM_PAGE);
+	}
+	return NULL;
+}
+
+static void test_create_vs_mmap(int fd)
+{
+	uint32_t handle = zcgem_create(fd, LARGEST, 0);
+	struct mapper mapper = { .fd = drm_reopen_driver(fd) };
+	unsigned int round;
+
+	/* the next one of that size will be there too */
+	igt_assert_eq(__zcgem_mmap_offset(fd, handle, &mapper.offset), 0);
+	gem_close(fd, handle);
+	igt_assert_eq(pthread_create(&mapper.thread, NULL, map_always, &mapper), 0);
+	for (round = 0; round < zcgem_rounds(300); round++) {
+		pid_t child = fork();
+
+		if (!child) {
+			uint64_t size = LARGEST;
+			int own = drm_reopen_driver(fd);
+
+			for (;;) {
+				if (!__zcgem_create(own, &size, 0, &handle))
+					gem_close(own, handle);
+			}
+		}
+		igt_assert(child > 0);
+		usleep(random() % 5000);
+		kill(child, SIGKILL);
+		igt_assert_eq(waitpid(child, NULL, 0), child);
+	}
+	mapper.stop = true;
+	pthread_join(mapper.thread, NULL);
+	close(mapper.fd);
+}
+
+struct writer {
+	pthread_t thread;
+	struct hole hole;
+	int memfd;
+};
+
+/* A write takes the inode lock of a memfd before it reads from memory. */
+static void *write_hole(void *data)
+{
+	struct writer *writer = data;
+
+	return (void *)pwrite(writer->memfd, writer->hole.memory, ZCGEM_PAGE, 0);
+}
+
+static uint32_t wrap_page_watched(int fd, int memfd, char *own)
+{
+	struct drm_zcgem_memfd_range range = {
+		.fd = memfd, .size = ZCGEM_PAGE, .watch_address = (uintptr_t)own,
+	};
+
+	return zcgem_wrap(fd, &range, 1, 0);
+}
+
+static void submit_once(void)
+{
+	int fd = zcgem_open();
+	uint32_t handle = zcgem_create(fd, ZCGEM_PAGE, 0);
+
+	zcgem_submit_op(fd, zcgem_op_fill32(handle, 0, ZCGEM_PAGE, 1));
+	zcgem_wait(fd, handle);
+	close(fd);
+}
+
+static void test_watch_of_busy_file(int fd)
+{
+	/* more than a workqueue runs at once */
+	const unsigned int count = 1100;
+	struct writer writer = { .memfd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK) };
+	char *own = zcgem_map_memfd(writer.memfd, 0, ZCGEM_PAGE);
+	uint32_t *handles = calloc(count, sizeof(*handles));
+	bool ended;
+	pid_t child;
+	unsigned int i;
+
+	igt_assert(handles);
+	own[0] = 1;
+	for (i = 0; i < count; i++)
+		handles[i] = wrap_page_watched(fd, writer.memfd, own);
+	open_hole(&writer.hole);
+	igt_assert_eq(pthread_create(&writer.thread, NULL, write_hole, &writer), 0);
+	wait_for_sleeper(&writer.hole);
+	igt_assert_eq(mprotect(own, ZCGEM_PAGE, PROT_READ), 0);
+
+	child = fork();
+	if (!child) {
+		submit_once();
+		_exit(0);
+	}
+	igt_assert(child > 0);
+	ended = ends_soon(child);
+	close_hole(&writer.hole);
+	pthread_join(writer.thread, NULL);
+	igt_assert_f(ended, "a client that submitted once does not end\n");
+
+	for (i = 0; i < count; i++)
+		gem_close(fd, handles[i]);
+	free(handles);
+	munmap(writer.hole.memory, ZCGEM_PAGE);
+	munmap(own, ZCGEM_PAGE);
+	zcgem_release_memfd(writer.memfd);
+}
+
+static void test_punched_import(const struct devices *devices)
+{
+	int memfd = zcgem_memfd_hugetlb(ZCGEM_HUGE, F_SEAL_SHRINK), dmabuf;
+	uint32_t handle = zcgem_wrap_memfd(devices->fd, memfd, 0, ZCGEM_HUGE, 0), theirs;
+	char *map;
+	int err;
+
+	dmabuf = zcgem_export(devices->fd, handle);
+	igt_assert_eq(__zcgem_import(devices->other, dmabuf, &theirs), 0);
+	punch(memfd, 0, ZCGEM_HUGE);
+	err = __zcgem_revalidate(devices->other, theirs, ZCGEM_HUGE);
+	igt_info("revalidate: %d\n", err);
+	igt_assert(!err || err == -EBUSY || err == -ENOMEM);
+	igt_assert_eq(__zcgem_revalidate(devices->fd, handle, ZCGEM_HUGE), 0);
+	igt_assert_eq(__zcgem_revalidate(devices->other, theirs, ZCGEM_HUGE), 0);
+	map = zcgem_mmap(devices->fd, handle, ZCGEM_HUGE, RW);
+	map[0] = 1;
+	munmap(map, ZCGEM_HUGE);
+	gem_close(devices->other, theirs);
+	gem_close(devices->fd, handle);
+	close(dmabuf);
+	close(memfd);
+}
+
+static void *create_from_hole(void *data)
+{
+	struct writer *writer = data;
+
+	/* memfd is the node here */
+	return (void *)(long)ioctl(writer->memfd, UDMABUF_CREATE, writer->hole.memory);
+}
+
+static void bind_or_not(const char *file, const char *device)
+{
+	char path[80];
+	int driver;
+
+	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/zcgem/%s", file);
+	driver = open(path, O_WRONLY | O_CLOEXEC);
+	igt_assert_fd(driver);
+	igt_assert_f(write(driver, device, strlen(device)) == (ssize_t)strlen(device),
+		     "%s %s: %m\n", file, device);
+	close(driver);
+}
+
+static void test_remove_beside_udmabuf(const struct devices *devices)
+{
+	struct writer writer = { .memfd = devices->fd };
+	bool ended;
+	pid_t child;
+
+	open_hole(&writer.hole);
+	igt_assert_eq(pthread_create(&writer.thread, NULL, create_from_hole, &writer), 0);
+	wait_for_sleeper(&writer.hole);
+	child = fork();
+	if (!child) {
+		bind_or_not("unbind", "zcgem.1");
+		bind_or_not("bind", "zcgem.1");
+		_exit(0);
+	}
+	igt_assert(child > 0);
+	ended = ends_soon(child);
+	close_hole(&writer.hole);
+	pthread_join(writer.thread, NULL);
+	munmap(writer.hole.memory, ZCGEM_PAGE);
+	igt_assert_f(ended, "a device is not removed\n");
+}
+
+int igt_main()
+{
+	struct devices devices = { .fd = -1, .other = -1, .vgem = -1 };
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("The largest object takes memory when it is used, and is refused then");
+	igt_subtest("size-costs-nothing")
+		zcgem_run_counted(fd, test_size_costs_nothing);
+
+	igt_describe("Mappings at the offset of an object that is being made, and killed, find nothing");
+	igt_subtest("create-vs-mmap")
+		zcgem_run_counted(fd, test_create_vs_mmap);
+
+	igt_describe("Watches of a file whose lock is held for ever leave others' work alone");
+	igt_subtest("watch-of-busy-file")
+		zcgem_run_counted(fd, test_watch_of_busy_file);
+
+	igt_fixture()
+		close(fd);
+
+	igt_fixture()
+		open_devices(&devices);
+
+	igt_describe("An import whose exporter must prepare huge pages first says so, and works after it has");
+	igt_subtest("punched-import")
+		run_shared(&devices, test_punched_import);
+
+	igt_describe("A device is removed while another one's caller does not give its argument");
+	igt_subtest("remove-beside-udmabuf")
+		test_remove_beside_udmabuf(&devices);
+
+	igt_fixture()
+		close_devices(&devices);
+}
