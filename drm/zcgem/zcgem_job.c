@@ -98,6 +98,14 @@ static void zcgem_job_cleanup(struct work_struct *work)
 	struct zcgem_job *job = container_of(work, struct zcgem_job, cleanup);
 	struct zcgem_engine *engine = &job->zdev->engine;
 
+	/*
+	 * The fence counts as signalled before its callbacks have run, and the scheduler's
+	 * uses the scheduler to the end, which may be freed once there is no job. They run
+	 * under the fence's lock.
+	 */
+	spin_lock_irq(&job->fence->lock);
+	spin_unlock_irq(&job->fence->lock);
+
 	mutex_lock(&engine->jobs_lock);
 	list_del(&job->link);
 	mutex_unlock(&engine->jobs_lock);
