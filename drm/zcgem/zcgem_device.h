@@ -69,7 +69,10 @@ struct zcgem_device {
 	/** @counters: What exists now. */
 	struct zcgem_counters counters;
 
-	/** @wq: Work that must not be done where it turns up, see zcgem_watch.c. */
+	/**
+	 * @wq: Work that must not be done where it turns up, see zcgem_watch.c. It may wait
+	 * for fences, so nothing may wait for it that a fence or a client waits for.
+	 */
 	struct workqueue_struct *wq;
 
 	/** @engine: What copies and fills. */

@@ -129,6 +129,8 @@ static void zcgem_engine_fini(struct drm_device *drm, void *data)
 
 	destroy_workqueue(engine->copy_wq);
 	destroy_workqueue(engine->sched_wq);
+	/* The schedulers queue to it. */
+	destroy_workqueue(engine->cleanup_wq);
 	mutex_destroy(&engine->jobs_lock);
 }
 
@@ -160,9 +162,16 @@ int zcgem_engine_init(struct zcgem_device *zdev)
 	if (!engine->copy_wq)
 		return -ENOMEM;
 	engine->sched_wq = alloc_workqueue("zcgem-sched", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!engine->sched_wq) {
-		destroy_workqueue(engine->copy_wq);
-		return -ENOMEM;
-	}
+	if (!engine->sched_wq)
+		goto destroy_copy;
+	engine->cleanup_wq = alloc_workqueue("zcgem-cleanup", WQ_UNBOUND, 0);
+	if (!engine->cleanup_wq)
+		goto destroy_sched;
 	return drmm_add_action_or_reset(&zdev->drm, zcgem_engine_fini, NULL);
+
+destroy_sched:
+	destroy_workqueue(engine->sched_wq);
+destroy_copy:
+	destroy_workqueue(engine->copy_wq);
+	return -ENOMEM;
 }

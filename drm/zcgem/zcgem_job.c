@@ -176,7 +176,7 @@ static void zcgem_free_job(struct drm_sched_job *base)
 	struct zcgem_job *job = to_zcgem_job(base);
 
 	drm_sched_job_cleanup(base);
-	queue_work(job->zdev->wq, &job->cleanup);
+	queue_work(job->zdev->engine.cleanup_wq, &job->cleanup);
 }
 
 const struct drm_sched_backend_ops zcgem_sched_ops = {

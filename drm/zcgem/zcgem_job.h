@@ -151,6 +151,12 @@ struct zcgem_engine {
 	/** @sched_wq: Runs the schedulers of all queues. */
 	struct workqueue_struct *sched_wq;
 
+	/**
+	 * @cleanup_wq: Frees jobs, which closing a file waits for, so apart from work that
+	 * waits for fences.
+	 */
+	struct workqueue_struct *cleanup_wq;
+
 	/** @workers: What runs jobs. */
 	struct zcgem_worker workers[ZCGEM_MAX_WORKERS];
 
