@@ -74,6 +74,9 @@
  * SUBTEST: two-devices
  * Description: Copies between objects of two devices, by import, in both directions.
  *
+ * SUBTEST: two-devices-revoked
+ * Description: Submits on an import give EACCES once it is revoked, ENODEV once its device is gone.
+ *
  * SUBTEST: unplug
  * Description: A device that goes ends its submits with ENODEV (class 13).
  *
@@ -573,6 +576,49 @@ static void test_two_devices(void)
 	close_devices(&devices);
 }
 
+static int fill_import(int fd, uint32_t import)
+{
+	struct drm_zcgem_op op = zcgem_op_fill32(import, 0, PAGES(4), 1);
+
+	return __zcgem_submit_ops(fd, &op, 1);
+}
+
+static void test_two_devices_revoked(void)
+{
+	uint32_t theirs[2], imports[2];
+	struct devices devices;
+	struct waiting w;
+	unsigned int i;
+
+	open_devices(&devices);
+	for (i = 0; i < 2; i++) {
+		int dmabuf;
+
+		theirs[i] = zcgem_create(devices.fd, PAGES(4), 0);
+		dmabuf = zcgem_export(devices.fd, theirs[i]);
+		igt_assert_eq(__zcgem_import(devices.other, dmabuf, &imports[i]), 0);
+		close(dmabuf);
+		igt_assert_eq(fill_import(devices.other, imports[i]), 0);
+		zcgem_wait(devices.other, imports[i]);
+	}
+
+	/* the submit's mapping goes some time after its fence and may count as a holder */
+	revoke_object(devices.fd, theirs[0]);
+	igt_assert_eq(fill_import(devices.other, imports[0]), -EACCES);
+
+	/* nor while a submit from before has it mapped */
+	submit_waiting(devices.other, zcgem_op_fill32(imports[1], 0, 4, 1), &w);
+	zcgem_unbind("zcgem");
+	igt_assert_eq(fill_import(devices.other, imports[1]), -ENODEV);
+	sw_sync_advance(w.timeline, 1);
+	igt_assert_eq(sync_file_wait(w.file), 1);
+	close_waiting(&w);
+	zcgem_wait(devices.other, imports[1]);
+	igt_assert_eq(fill_import(devices.other, imports[1]), -ENODEV);
+	zcgem_bind("zcgem");
+	close_devices(&devices);
+}
+
 static void test_unplug(void)
 {
 	const uint64_t size = MIB(64);
@@ -694,6 +740,10 @@ int igt_main()
 	igt_describe("Copies between objects of two devices, by import, in both directions");
 	igt_subtest("two-devices")
 		test_two_devices();
+
+	igt_describe("Submits on an import give EACCES once it is revoked, ENODEV once its device is gone");
+	igt_subtest("two-devices-revoked")
+		test_two_devices_revoked();
 
 	igt_describe("A device that goes ends its submits with ENODEV (class 13)");
 	igt_subtest("unplug")

@@ -321,6 +321,9 @@ static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 	int ret, idx;
 
+	/* One more user of a mapping that is there: this must not fail in zcgem_prime_vmap(). */
+	if (obj->vmap_count)
+		return zcgem_object_vmap(obj, map);
 	if (!drm_dev_enter(obj->bo.base.dev, &idx))
 		return -ENODEV;
 	ret = zcgem_object_vmap(obj, map);
@@ -364,6 +367,54 @@ void zcgem_prime_invalidate(struct zcgem_object *obj)
 	map = list_first_entry_or_null(&obj->dma_maps, struct zcgem_dma_map, link);
 	if (map)
 		zcgem_dma_buf_invalidate_mappings(map->attach->dmabuf);
+}
+
+static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	struct iosys_map own;
+	int ret, idx;
+
+	if (obj->revoked)
+		return zcgem_refuse(obj->bo.base.dev, -EACCES, "the object was revoked");
+	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+		return -ENODEV;
+	ret = zcgem_object_vmap(obj, &own);
+	drm_dev_exit(idx);
+	if (ret)
+		return ret;
+	ret = dma_buf_vmap(dmabuf, map);
+	zcgem_object_vunmap(obj);
+	return ret;
+}
+
+/**
+ * zcgem_prime_vmap() - Map a dma-buf of whatever driver into the kernel.
+ * @dmabuf: the dma-buf, its dma_resv held
+ * @map: filled in; for dma_buf_vunmap()
+ *
+ * dma_buf_vmap() warns when the exporter fails, and clients can have it fail: an
+ * object of another device of this driver may have been revoked, its device may be gone,
+ * and other drivers may have nothing to map. So what can be known is found out before.
+ *
+ * Return: 0, -EOPNOTSUPP for memory that cannot be mapped, or what the exporter says.
+ */
+int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	const struct drm_gem_object *gem;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dmabuf->ops == &zcgem_dmabuf_ops)
+		return zcgem_prime_vmap_own(dmabuf, map);
+	if (!dmabuf->ops->vmap)
+		return -EOPNOTSUPP;
+	if (dmabuf->ops->vmap == drm_gem_dmabuf_vmap) {
+		gem = dmabuf->priv;
+		if (!gem->funcs->vmap)
+			return -EOPNOTSUPP;
+	}
+	return dma_buf_vmap(dmabuf, map);
 }
 
 /**

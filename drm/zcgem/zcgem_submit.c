@@ -35,6 +35,7 @@
 #include "zcgem_ioctl.h"
 #include "zcgem_job.h"
 #include "zcgem_object.h"
+#include "zcgem_prime.h"
 #include "zcgem_submit.h"
 #include "zcgem_trace.h"
 
@@ -90,11 +91,9 @@ static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 		return ret;
 	}
 
-	ret = dma_buf_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
+	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
 	if (ret == -EAGAIN)
 		return -EBUSY;
-	if (ret == -EINVAL)
-		return -EOPNOTSUPP;
 	if (ret || !o->map.is_iomem)
 		return ret;
 	drm_dbg_ratelimited(obj->bo.base.dev, "imported object is not memory\n");
