@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +53,9 @@
  *
  * SUBTEST: unplug-mirrored
  * Description: Class 13: the device goes under jobs on mirrored memory, which then changes.
+ *
+ * SUBTEST: unplug-blocked
+ * Description: The device goes while the arguments of a submit cannot be read (class 13).
  *
  * SUBTEST: rebind-often
  * Description: The device goes and comes back many times, with things left open.
@@ -482,6 +488,90 @@ static void test_unplug_mirrored(struct devices *dev)
 	}
 }
 
+/* A page that is not there until somebody brings it. */
+static void *open_blocked_page(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page = mmap(NULL, ZCGEM_PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	igt_assert(page != MAP_FAILED);
+	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	igt_require_f(*uffd >= 0, "no userfaultfd: %m\n");
+	igt_assert_eq(ioctl(*uffd, UFFDIO_API, &api), 0);
+	range.range = (struct uffdio_range) { (uintptr_t)page, ZCGEM_PAGE };
+	igt_assert_eq(ioctl(*uffd, UFFDIO_REGISTER, &range), 0);
+	return page;
+}
+
+static void bring_page(int uffd, void *page, void *data)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page, .src = (uintptr_t)data, .len = ZCGEM_PAGE,
+	};
+
+	igt_assert_eq(ioctl(uffd, UFFDIO_COPY, &copy), 0);
+}
+
+struct blocked_submit {
+	int fd;
+	const struct drm_zcgem_op *ops;
+	int error;
+};
+
+static void *submit_blocked(void *data)
+{
+	struct blocked_submit *submit = data;
+
+	submit->error = __zcgem_submit_ops(submit->fd, submit->ops, 1);
+	return NULL;
+}
+
+static void *unbind_exporter(void *data)
+{
+	zcgem_unbind(EXPORTER);
+	*(volatile bool *)data = true;
+	return NULL;
+}
+
+static void test_unplug_blocked(struct devices *dev)
+{
+	struct blocked_submit submit = { .fd = dev->fd };
+	char data[ZCGEM_PAGE] __attribute__((aligned(8))) = {};
+	pthread_t submitter, unbinder;
+	volatile bool gone = false;
+	struct uffd_msg msg;
+	bool waited;
+	void *page;
+	int uffd, step;
+
+	*(struct drm_zcgem_op *)data =
+		zcgem_op_fill32(zcgem_create(dev->fd, PAGES(1), 0), 0, 4, 1);
+	page = open_blocked_page(&uffd);
+	submit.ops = page;
+	igt_assert_eq(pthread_create(&submitter, NULL, submit_blocked, &submit), 0);
+	/* it is there now, and stays */
+	igt_assert_eq_u64(read(uffd, &msg, sizeof(msg)), sizeof(msg));
+	igt_assert_eq_u32(msg.event, UFFD_EVENT_PAGEFAULT);
+
+	igt_assert_eq(pthread_create(&unbinder, NULL, unbind_exporter, (void *)&gone), 0);
+	for (step = 0; step < 2000 && !gone; step++)
+		usleep(10000);
+	waited = !gone;
+	bring_page(uffd, page, data);
+	pthread_join(submitter, NULL);
+	pthread_join(unbinder, NULL);
+	igt_assert_f(!waited, "the device waits for a client's memory\n");
+	igt_assert_eq(submit.error, -ENODEV);
+
+	close(uffd);
+	munmap(page, ZCGEM_PAGE);
+	zcgem_bind(EXPORTER);
+	check_works(0);
+	close(dev->fd);
+	dev->fd = open_device(0);
+}
+
 static void test_rebind_often(struct devices *dev)
 {
 	int old[20], dmabufs[20];
@@ -635,6 +725,10 @@ int igt_main()
 	igt_describe("Class 13: the device goes under jobs on mirrored memory, which then changes");
 	igt_subtest("unplug-mirrored")
 		run_unplugged(test_unplug_mirrored);
+
+	igt_describe("The device goes while the arguments of a submit cannot be read (class 13)");
+	igt_subtest("unplug-blocked")
+		run_unplugged(test_unplug_blocked);
 
 	igt_describe("The device goes and comes back many times, with things left open");
 	igt_subtest("rebind-often")

@@ -160,6 +160,8 @@ static void zcgem_remove(struct platform_device *pdev)
 {
 	struct zcgem_device *zdev = platform_get_drvdata(pdev);
 
+	/* Unplugging waits for whoever is in the middle of something, and may wait for jobs. */
+	zcgem_jobs_cancel_device(zdev, -ENODEV);
 	drm_dev_unplug(&zdev->drm);
 	zcgem_jobs_cancel_device(zdev, -ENODEV);
 }

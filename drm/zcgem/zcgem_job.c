@@ -232,7 +232,7 @@ void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error)
 
 /**
  * zcgem_jobs_cancel_device() - End all jobs of a device early.
- * @zdev: the device, unplugged
+ * @zdev: the device; no more can come once it is unplugged
  * @error: of their fences, negative
  */
 void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error)

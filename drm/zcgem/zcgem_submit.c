@@ -177,6 +177,29 @@ static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_s
 }
 
 /*
+ * dma_resv held. Jobs that are accepted in here are cancelled by zcgem_remove(), which
+ * waits for all who are in such a section of any DRM device: nothing in it may block for
+ * long.
+ */
+static int zcgem_submit_accept(struct zcgem_job *job, const struct drm_zcgem_submit *args,
+			       struct zcgem_out_sync *out_syncs)
+{
+	struct zcgem_engine *engine = &job->zdev->engine;
+	int idx, ret = 0;
+
+	if (!drm_dev_enter(&job->zdev->drm, &idx))
+		return -ENODEV;
+	down_read(&engine->notifier_lock);
+	if (zcgem_submit_is_valid(job))
+		zcgem_submit_publish(job, args, out_syncs);
+	else
+		ret = -EAGAIN;
+	up_read(&engine->notifier_lock);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+/*
  * One attempt. -EAGAIN: zcgem_submit_prepare() has to be called again. A job that was
  * accepted may be gone when this returns.
  */
@@ -184,7 +207,6 @@ static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit
 			    struct zcgem_out_sync *out_syncs)
 {
 	bool implicit = !(args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC);
-	struct zcgem_engine *engine = &job->zdev->engine;
 	unsigned int i, nr_explicit = job->deps.count;
 	struct drm_exec exec;
 	int ret;
@@ -201,14 +223,8 @@ static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit
 	for (i = 0; i < job->nr_objects && !ret; i++)
 		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
 
-	if (!ret) {
-		down_read(&engine->notifier_lock);
-		if (zcgem_submit_is_valid(job))
-			zcgem_submit_publish(job, args, out_syncs);
-		else
-			ret = -EAGAIN;
-		up_read(&engine->notifier_lock);
-	}
+	if (!ret)
+		ret = zcgem_submit_accept(job, args, out_syncs);
 	if (ret) {
 		zcgem_job_forget_memory(job);
 		zcgem_deps_truncate(&job->deps, nr_explicit);
@@ -297,7 +313,7 @@ int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file
 	const struct drm_zcgem_submit *args = data;
 	struct zcgem_queue *queue;
 	struct zcgem_job *job;
-	int ret, idx;
+	int ret;
 
 	if (args->flags & ~DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC ||
 	    args->priority >= ZCGEM_PRIORITIES)
@@ -313,15 +329,9 @@ int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file
 	if (ret)
 		return ret;
 
-	/* Jobs that are accepted in here are cancelled by zcgem_remove(). */
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-
 	job = zcgem_job_alloc(queue);
 	ret = job ? zcgem_submit(file, job, args) : -ENOMEM;
 	if (job && ret)
 		zcgem_job_free(job);
-
-	drm_dev_exit(idx);
 	return ret;
 }
