@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -50,6 +51,12 @@
  *
  * SUBTEST: refused
  * Description: A submit that is refused leaves no fence anywhere.
+ *
+ * SUBTEST: same-fence
+ * Description: A fence that is named very often, by points of a timeline, counts once.
+ *
+ * SUBTEST: too-many-fences
+ * Description: A submit that would wait for more than 65536 fences gives E2BIG.
  *
  * SUBTEST: implicit
  * Description: Readers do not wait for readers, writers wait for all, and everybody for writers.
@@ -366,6 +373,90 @@ static void test_refused(int fd)
 	close_blocked(fd, &b);
 }
 
+#define CHAIN		128
+#define MAX_SYNCS	1024
+#define MAX_FENCES	65536
+#define POINTS		256
+
+/* One fence, behind every point of a timeline, and that as often as a submit may name it. */
+static void test_same_fence(int fd)
+{
+	struct drm_zcgem_sync in[MAX_SYNCS], out[POINTS];
+	struct drm_zcgem_submit submit = {};
+	uint32_t timeline = syncobj_new(fd);
+	struct drm_zcgem_op op;
+	struct blocked b;
+	unsigned int i;
+
+	open_blocked(fd, &b);
+	op = zcgem_op_fill32(b.handle, 0, 4, 1);
+	for (i = 0; i < MAX_SYNCS; i++)
+		in[i] = (struct drm_zcgem_sync) { .handle = b.in };
+	for (i = 0; i < POINTS; i++)
+		out[i] = (struct drm_zcgem_sync) { .handle = timeline, .point = i + 1 };
+	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
+	submit.in_syncs = (struct drm_zcgem_array) { sizeof(*in), MAX_SYNCS, (uintptr_t)in };
+	submit.out_syncs = (struct drm_zcgem_array) { sizeof(*out), POINTS, (uintptr_t)out };
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+
+	for (i = 0; i < MAX_SYNCS; i++)
+		in[i] = (struct drm_zcgem_sync) { .handle = timeline, .point = POINTS };
+	for (i = 0; i < POINTS; i++)
+		out[i].point += POINTS;
+	op = zcgem_op_fill32(b.other, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 1, zcgem_now() + SOON_NS), -ETIME);
+	sw_sync_advance(b.timeline, 1);
+	igt_assert_eq(syncobj_wait_for(fd, timeline, 2 * POINTS, zcgem_now() + WAIT_NS), 0);
+	igt_assert_eq_u32(b.map[0], 1);
+	igt_assert_eq_u32(b.other_map[0], 2);
+	syncobj_free(fd, timeline);
+	close_blocked(fd, &b);
+}
+
+/* More different fences than a submit may wait for. */
+static void test_too_many_fences(int fd)
+{
+	const unsigned int count = MAX_FENCES / CHAIN + 1;
+	struct drm_zcgem_sync *in = calloc(count, sizeof(*in));
+	struct drm_zcgem_submit submit = {};
+	uint32_t binary = syncobj_new(fd), value = 0;
+	struct drm_zcgem_op op;
+	struct blocked b;
+	unsigned int i, j;
+
+	open_blocked(fd, &b);
+	op = zcgem_op_fill32(b.handle, 0, 4, 1);
+	for (i = 0; i < count; i++) {
+		in[i] = (struct drm_zcgem_sync) { .handle = syncobj_new(fd), .point = CHAIN };
+		for (j = 1; j <= CHAIN; j++) {
+			int file = sw_sync_fence(b.timeline, ++value);
+
+			syncobj_import_file(fd, binary, file);
+			close(file);
+			igt_assert_eq(drmSyncobjTransfer(fd, in[i].handle, j, binary, 0, 0), 0);
+		}
+	}
+	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
+	submit.in_syncs = (struct drm_zcgem_array) { sizeof(*in), count, (uintptr_t)in };
+	igt_assert_eq(__zcgem_submit(fd, &submit), -E2BIG);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+
+	/* as many as it may */
+	submit.in_syncs.count--;
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), -ETIME);
+	sw_sync_advance(b.timeline, value);
+	zcgem_wait(fd, b.handle);
+	igt_assert_eq_u32(b.map[0], 1);
+
+	for (i = 0; i < count; i++)
+		syncobj_free(fd, in[i].handle);
+	syncobj_free(fd, binary);
+	free(in);
+	close_blocked(fd, &b);
+}
+
 static void test_implicit(int fd)
 {
 	int client = drm_reopen_driver(fd), dmabuf;
@@ -609,6 +700,14 @@ int igt_main()
 	igt_describe("A submit that is refused leaves no fence anywhere");
 	igt_subtest("refused")
 		zcgem_run_counted(fd, test_refused);
+
+	igt_describe("A fence that is named very often, by points of a timeline, counts once");
+	igt_subtest("same-fence")
+		zcgem_run_counted(fd, test_same_fence);
+
+	igt_describe("A submit that would wait for more than 65536 fences gives E2BIG");
+	igt_subtest("too-many-fences")
+		zcgem_run_counted(fd, test_too_many_fences);
 
 	igt_describe("Readers do not wait for readers, writers wait for all, and everybody for writers");
 	igt_subtest("implicit")

@@ -16,14 +16,22 @@
  * are their owners' business. The driver's own fences are waited for without a limit of
  * time, since each of them is bounded by these rules.
  *
- * Fence containers are taken apart, so that own fences are recognised in them. Callbacks
+ * Fence containers are taken apart, so that own fences are recognised in them, and what
+ * is found more than once is waited for once: chains of the same timeline that are named
+ * a thousand times would be a million fences else. Of fences on objects only the last one
+ * of a context counts; of those that the client has named each does, for its error. A hash
+ * finds them; there are at most ZCGEM_MAX_DEPS. Callbacks
  * run with a fence's lock held and interrupts off; the rest in process context, where
  * only filling the table allocates.
  */
 
 #include <linux/dma-fence-unwrap.h>
+#include <linux/hash.h>
 #include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "zcgem_deps.h"
 #include "zcgem_extents.h"
@@ -37,7 +45,11 @@ struct zcgem_dep {
 	bool own;
 };
 
-#define ZCGEM_DEPS_FIRST	4
+/* Powers of two. */
+#define ZCGEM_DEPS_FIRST	4U
+#define ZCGEM_MAX_DEPS		65536U
+
+#define ZCGEM_DEPS_NONE		U32_MAX
 
 /* Ready is signalled under the lock of a fence that it waits for, perhaps an own one. */
 static struct lock_class_key zcgem_ready_key;
@@ -68,6 +80,44 @@ int zcgem_deps_init(struct zcgem_deps *deps, u64 context)
 	return 0;
 }
 
+static u64 zcgem_deps_key(const struct dma_fence *fence, bool is_explicit)
+{
+	return is_explicit ? (uintptr_t)fence : fence->context;
+}
+
+/* Where the index of such a fence is, or is to go: there is room always. */
+static u32 *zcgem_deps_slot(struct zcgem_deps *deps, const struct dma_fence *fence,
+			    bool is_explicit)
+{
+	u32 mask = 2 * deps->capacity - 1;
+	u64 key = zcgem_deps_key(fence, is_explicit);
+	u32 i = hash_64(key, ilog2(2 * deps->capacity));
+
+	for (;; i = (i + 1) & mask) {
+		u32 index = deps->hash[i];
+		const struct zcgem_dep *dep;
+
+		if (index == ZCGEM_DEPS_NONE)
+			return &deps->hash[i];
+		dep = &deps->table[index];
+		if (dep->is_explicit == is_explicit &&
+		    zcgem_deps_key(dep->fence, is_explicit) == key)
+			return &deps->hash[i];
+	}
+}
+
+static void zcgem_deps_rehash(struct zcgem_deps *deps)
+{
+	unsigned int i;
+
+	memset32(deps->hash, ZCGEM_DEPS_NONE, 2 * deps->capacity);
+	for (i = 0; i < deps->count; i++) {
+		const struct zcgem_dep *dep = &deps->table[i];
+
+		*zcgem_deps_slot(deps, dep->fence, dep->is_explicit) = i;
+	}
+}
+
 /**
  * zcgem_deps_truncate() - Forget what was added last.
  * @deps: not armed
@@ -75,8 +125,11 @@ int zcgem_deps_init(struct zcgem_deps *deps, u64 context)
  */
 void zcgem_deps_truncate(struct zcgem_deps *deps, unsigned int count)
 {
+	if (deps->count <= count)
+		return;
 	while (deps->count > count)
 		dma_fence_put(deps->table[--deps->count].fence);
+	zcgem_deps_rehash(deps);
 }
 
 /**
@@ -95,8 +148,11 @@ void zcgem_deps_fini(struct zcgem_deps *deps)
 		for (i = 0; i < deps->count; i++)
 			dma_fence_remove_callback(deps->table[i].fence, &deps->table[i].cb);
 	}
-	zcgem_deps_truncate(deps, 0);
+	for (i = 0; i < deps->count; i++)
+		dma_fence_put(deps->table[i].fence);
+	deps->count = 0;
 	zcgem_table_free(deps->table);
+	zcgem_table_free(deps->hash);
 	dma_fence_put(&deps->ready->base);
 	deps->ready = NULL;
 }
@@ -105,15 +161,60 @@ static int zcgem_deps_grow(struct zcgem_deps *deps)
 {
 	unsigned int capacity = max(2 * deps->capacity, ZCGEM_DEPS_FIRST);
 	struct zcgem_dep *table;
+	u32 *hash;
 
+	if (capacity > ZCGEM_MAX_DEPS)
+		return -E2BIG;
 	table = zcgem_table_alloc(capacity, sizeof(*table));
-	if (!table)
+	hash = zcgem_table_alloc(2 * capacity, sizeof(*hash));
+	if (!table || !hash) {
+		zcgem_table_free(table);
+		zcgem_table_free(hash);
 		return -ENOMEM;
+	}
 	if (deps->count)
 		memcpy(table, deps->table, deps->count * sizeof(*table));
 	zcgem_table_free(deps->table);
+	zcgem_table_free(deps->hash);
 	deps->table = table;
+	deps->hash = hash;
 	deps->capacity = capacity;
+	zcgem_deps_rehash(deps);
+	return 0;
+}
+
+/* A fence that is no container. */
+static int zcgem_deps_add_one(struct zcgem_deps *deps, struct dma_fence *fence,
+			      bool is_explicit)
+{
+	struct zcgem_dep *dep;
+	u32 *slot;
+	int ret;
+
+	if (!is_explicit && dma_fence_is_signaled(fence))
+		return 0;
+	if (deps->count == deps->capacity) {
+		ret = zcgem_deps_grow(deps);
+		if (ret)
+			return ret;
+	}
+
+	slot = zcgem_deps_slot(deps, fence, is_explicit);
+	if (*slot != ZCGEM_DEPS_NONE) {
+		dep = &deps->table[*slot];
+		if (dep->fence != fence && dma_fence_is_later(fence, dep->fence)) {
+			dma_fence_put(dep->fence);
+			dep->fence = dma_fence_get(fence);
+		}
+		return 0;
+	}
+
+	*slot = deps->count;
+	dep = &deps->table[deps->count++];
+	dep->fence = dma_fence_get(fence);
+	dep->deps = deps;
+	dep->is_explicit = is_explicit;
+	dep->own = zcgem_fence_is_own(fence);
 	return 0;
 }
 
@@ -123,7 +224,7 @@ static int zcgem_deps_grow(struct zcgem_deps *deps)
  * @fence: the fence, a container perhaps; the caller keeps its reference
  * @is_explicit: the client has named it, so its error is the job's
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, -E2BIG, or -EINTR if the caller is being killed.
  */
 int zcgem_deps_add(struct zcgem_deps *deps, struct dma_fence *fence, bool is_explicit)
 {
@@ -132,20 +233,15 @@ int zcgem_deps_add(struct zcgem_deps *deps, struct dma_fence *fence, bool is_exp
 	int ret = 0;
 
 	dma_fence_unwrap_for_each(part, &cursor, fence) {
-		struct zcgem_dep *dep;
-
-		/* Going on to the end is what lets go of the containers. */
-		if (ret || (!is_explicit && dma_fence_is_signaled(part)))
-			continue;
-		if (deps->count == deps->capacity)
-			ret = zcgem_deps_grow(deps);
-		if (ret)
-			continue;
-		dep = &deps->table[deps->count++];
-		dep->fence = dma_fence_get(part);
-		dep->deps = deps;
-		dep->is_explicit = is_explicit;
-		dep->own = zcgem_fence_is_own(part);
+		ret = zcgem_deps_add_one(deps, part, is_explicit);
+		cond_resched();
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret) {
+			/* What the rest of the walk would have let go of. */
+			dma_fence_put(cursor.chain);
+			break;
+		}
 	}
 	return ret;
 }

@@ -20,10 +20,13 @@ struct zcgem_deps {
 	/** @table: The fences. */
 	struct zcgem_dep *table;
 
+	/** @hash: Indices into @table, of twice @capacity, to find a fence by. */
+	u32 *hash;
+
 	/** @count: Fences in @table. */
 	unsigned int count;
 
-	/** @capacity: Fences that fit. */
+	/** @capacity: Fences that fit, 0 or a power of two. */
 	unsigned int capacity;
 
 	/** @pending: Fences that have not signalled, and one while arming. */

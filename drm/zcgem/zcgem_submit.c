@@ -3,8 +3,9 @@
  * DOC: submit
  *
  * Turns a submit into a job: everything that can fail is done first, then the fence of
- * the job is published, on the objects and in syncobjs, and the job queued. A submit that
- * fails has published nothing.
+ * the job is published on the objects and the job queued, then the fence put into syncobjs,
+ * where a long timeline may take its time, so no lock is held then. A submit that fails
+ * has published nothing.
  *
  * The objects' pages must be there and be those of today when the fence is published,
  * and stay until it signals. What needs mmap_lock or inode locks is done before the
@@ -134,18 +135,19 @@ static bool zcgem_submit_is_valid(struct zcgem_job *job)
 	return true;
 }
 
-/* Nothing can fail any more. */
-static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-				 struct zcgem_out_sync *out_syncs)
+/* Nothing can fail any more. Returns a reference to the fence: the job may be gone. */
+static struct dma_fence *zcgem_submit_publish(struct zcgem_job *job,
+					      const struct drm_zcgem_submit *args)
 {
 	struct zcgem_engine *engine = &job->zdev->engine;
 	struct zcgem_queue *queue = job->queue;
 	struct dma_fence *fence = &job->fence->base;
-	u32 i;
+	unsigned int i;
 
 	mutex_lock(&queue->lock);
 	drm_sched_job_arm(&job->base);
 	zcgem_fence_init(job->fence, queue->context, ++queue->seqno);
+	dma_fence_get(fence);
 
 	for (i = 0; i < job->nr_objects; i++) {
 		enum dma_resv_usage usage = job->objects[i].write ? DMA_RESV_USAGE_WRITE :
@@ -154,16 +156,6 @@ static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_s
 		if (args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC)
 			usage = DMA_RESV_USAGE_BOOKKEEP;
 		dma_resv_add_fence(job->objects[i].obj->bo.base.resv, fence, usage);
-	}
-	for (i = 0; i < args->out_syncs.count; i++) {
-		struct zcgem_out_sync *out = &out_syncs[i];
-
-		if (out->chain) {
-			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
-			out->chain = NULL;
-		} else {
-			drm_syncobj_replace_fence(out->syncobj, fence);
-		}
 	}
 
 	mutex_lock(&engine->jobs_lock);
@@ -174,6 +166,26 @@ static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_s
 	zcgem_deps_arm(&job->deps);
 	drm_sched_entity_push_job(&job->base);
 	mutex_unlock(&queue->lock);
+	return fence;
+}
+
+/* No locks held. */
+static void zcgem_submit_fill_out_syncs(struct zcgem_out_sync *syncs, u32 count,
+					struct dma_fence *fence)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct zcgem_out_sync *out = &syncs[i];
+
+		if (out->chain) {
+			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
+			out->chain = NULL;
+		} else {
+			drm_syncobj_replace_fence(out->syncobj, fence);
+		}
+		cond_resched();
+	}
 }
 
 /*
@@ -182,7 +194,7 @@ static void zcgem_submit_publish(struct zcgem_job *job, const struct drm_zcgem_s
  * long.
  */
 static int zcgem_submit_accept(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			       struct zcgem_out_sync *out_syncs)
+			       struct dma_fence **fence)
 {
 	struct zcgem_engine *engine = &job->zdev->engine;
 	int idx, ret = 0;
@@ -191,7 +203,7 @@ static int zcgem_submit_accept(struct zcgem_job *job, const struct drm_zcgem_sub
 		return -ENODEV;
 	down_read(&engine->notifier_lock);
 	if (zcgem_submit_is_valid(job))
-		zcgem_submit_publish(job, args, out_syncs);
+		*fence = zcgem_submit_publish(job, args);
 	else
 		ret = -EAGAIN;
 	up_read(&engine->notifier_lock);
@@ -204,7 +216,7 @@ static int zcgem_submit_accept(struct zcgem_job *job, const struct drm_zcgem_sub
  * accepted may be gone when this returns.
  */
 static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			    struct zcgem_out_sync *out_syncs)
+			    struct dma_fence **fence)
 {
 	bool implicit = !(args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC);
 	unsigned int i, nr_explicit = job->deps.count;
@@ -224,7 +236,7 @@ static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit
 		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
 
 	if (!ret)
-		ret = zcgem_submit_accept(job, args, out_syncs);
+		ret = zcgem_submit_accept(job, args, fence);
 	if (ret) {
 		zcgem_job_forget_memory(job);
 		zcgem_deps_truncate(&job->deps, nr_explicit);
@@ -234,15 +246,16 @@ fini:
 	return ret;
 }
 
+/* On success @fence gets a reference to the job's. */
 static int zcgem_submit_job(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			    struct zcgem_out_sync *out_syncs)
+			    struct dma_fence **fence)
 {
 	int ret;
 
 	do {
 		ret = zcgem_submit_prepare(job);
 		if (!ret)
-			ret = zcgem_submit_try(job, args, out_syncs);
+			ret = zcgem_submit_try(job, args, fence);
 		if (ret == -EAGAIN && signal_pending(current))
 			ret = -ERESTARTSYS;
 	} while (ret == -EAGAIN);
@@ -276,6 +289,7 @@ static int zcgem_submit(struct drm_file *file, struct zcgem_job *job,
 			const struct drm_zcgem_submit *args)
 {
 	struct zcgem_out_sync *out_syncs;
+	struct dma_fence *fence;
 	int ret;
 
 	ret = zcgem_submit_get_ops(file, job, args);
@@ -290,10 +304,13 @@ static int zcgem_submit(struct drm_file *file, struct zcgem_job *job,
 		goto put_syncs;
 	ret = zcgem_submit_get_in_syncs(file, job, args);
 	if (!ret)
-		ret = zcgem_submit_job(job, args, out_syncs);
+		ret = zcgem_submit_job(job, args, &fence);
 	if (ret) {
 		drm_sched_job_cleanup(&job->base);
 		zcgem_fence_abandon(job->fence);
+	} else {
+		zcgem_submit_fill_out_syncs(out_syncs, args->out_syncs.count, fence);
+		dma_fence_put(fence);
 	}
 put_syncs:
 	zcgem_submit_put_out_syncs(out_syncs, args->out_syncs.count);

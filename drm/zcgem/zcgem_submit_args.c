@@ -280,8 +280,8 @@ static int zcgem_get_sync(const struct drm_zcgem_array *array, u32 index,
  * @job: gets them
  * @args: the submit
  *
- * Return: 0, -EINVAL also for a syncobj that has no fence yet, -E2BIG, -EFAULT, -ENOENT,
- * -ENOMEM.
+ * Return: 0, -EINVAL also for a syncobj that has no fence yet, -E2BIG also for too many
+ * fences, -EFAULT, -ENOENT, -ENOMEM, -EINTR.
  */
 int zcgem_submit_get_in_syncs(struct drm_file *file, struct zcgem_job *job,
 			      const struct drm_zcgem_submit *args)

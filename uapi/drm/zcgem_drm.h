@@ -681,8 +681,9 @@ enum drm_zcgem_priority {
  *   zero, a bad stride, a range outside its object, an overlap, an alignment or a
  *   pitch that is not as said above, an in-sync that has no fence yet;
  * - E2BIG: more than %DRM_ZCGEM_PARAM_MAX_OPS operations or
- *   %DRM_ZCGEM_PARAM_MAX_SYNCS syncs, or an element with a tail that this kernel does
- *   not know and that is not zero;
+ *   %DRM_ZCGEM_PARAM_MAX_SYNCS syncs, more than 65536 different fences to wait for, which
+ *   timelines can lead to, or an element with a tail that this kernel does not know and
+ *   that is not zero;
  * - ENOENT: a handle of an object or a syncobj does not exist;
  * - EACCES: an object that is written is read-only, or an object was revoked;
  * - EPERM: %DRM_ZCGEM_PRIORITY_HIGH without CAP_SYS_NICE;
