@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,6 +97,12 @@
  *
  * SUBTEST: exit-in-flight
  * Description: A process that is killed while its jobs are queued ends, and nothing is left (class 13).
+ *
+ * SUBTEST: munmap-long-jobs
+ * Description: Memory with work for hours queued before a job on it can be unmapped, and the job fails (class 14).
+ *
+ * SUBTEST: exit-long-jobs
+ * Description: A process that has queued work for hours on its memory can be killed (class 14).
  *
  * SUBTEST: munmap-race
  * Description: Jobs while another thread unmaps and maps are done or give EFAULT (class 12).
@@ -690,6 +697,114 @@ static void test_close_in_flight(int fd)
 	}
 }
 
+#define LONG_JOBS	150
+#define LONG_OPS	1024
+#define LONG_SIZE	(32ull << 20)
+
+/* Some terabytes of fills. */
+static void queue_long_jobs(int fd)
+{
+	struct drm_zcgem_op *ops = calloc(LONG_OPS, sizeof(*ops));
+	uint32_t handle = zcgem_create(fd, LONG_SIZE, 0);
+	unsigned int i;
+
+	for (i = 0; i < LONG_OPS; i++)
+		ops[i] = zcgem_op_fill32(handle, 0, LONG_SIZE, i);
+	for (i = 0; i < LONG_JOBS; i++)
+		igt_assert_eq(__zcgem_submit_ops(fd, ops, LONG_OPS), 0);
+	free(ops);
+}
+
+/* Not by waiting for it: before it ends nothing can end it. */
+static void check_ends(pid_t pid, int *status)
+{
+	unsigned int step;
+
+	for (step = 0; step < 6000; step++) {
+		pid_t ended = waitpid(pid, status, WNOHANG);
+
+		if (ended) {
+			igt_assert_eq(ended, pid);
+			return;
+		}
+		usleep(10000);
+	}
+	igt_assert_f(false, "the process does not end\n");
+}
+
+static void munmap_under_long_jobs(int fd)
+{
+	const uint64_t size = PAGES(16);
+	struct drm_zcgem_sync last[2], behind = { .handle = syncobj_new(fd) };
+	struct drm_zcgem_op op;
+	struct svm svm[2];
+	char *user[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		queue_long_jobs(fd);
+		user[i] = zcgem_anonymous(size);
+		svm_open(&svm[i], fd, user[i], size, 0);
+		last[i] = (struct drm_zcgem_sync) { .handle = syncobj_new(fd) };
+		op = zcgem_op_copy(svm[i].handle, 0, svm[i].buffer, 0, size);
+		igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &last[i]), 0);
+	}
+	queue_long_jobs(fd);
+	op = zcgem_op_fill32(svm[0].buffer, 0, 4, 1);
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &behind), 0);
+
+	for (i = 0; i < 2; i++) {
+		munmap(user[i], size);
+		igt_assert_eq(syncobj_error(fd, last[i].handle), -ETIMEDOUT);
+	}
+	igt_assert_eq(syncobj_wait_for(fd, behind.handle, 0, 0), -ETIME);
+}
+
+static void test_munmap_long_jobs(int fd)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid) {
+		munmap_under_long_jobs(drm_reopen_driver(fd));
+		_exit(0);
+	}
+	check_ends(pid, &status);
+	igt_assert_eq(status, 0);
+}
+
+static void test_exit_long_jobs(int fd)
+{
+	const uint64_t size = PAGES(16);
+	struct zcgem_line line;
+	int status;
+	pid_t pid;
+
+	zcgem_open_line(&line);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid) {
+		int own = drm_reopen_driver(fd);
+		struct svm svm;
+
+		zcgem_take_end(&line, 1);
+		svm_open(&svm, own, zcgem_anonymous(size), size, 0);
+		queue_long_jobs(own);
+		queue_jobs(&svm, 16);
+		zcgem_say(line.end[1], 0);
+		pause();
+		_exit(1);
+	}
+	zcgem_take_end(&line, 0);
+	zcgem_hear(line.end[0]);
+	kill(pid, SIGKILL);
+	check_ends(pid, &status);
+	igt_assert(WIFSIGNALED(status));
+	zcgem_close_line(&line);
+}
+
 static void test_exit_in_flight(int fd)
 {
 	const uint64_t size = PAGES(512);
@@ -831,6 +946,14 @@ int igt_main()
 	igt_describe("A process that is killed while its jobs are queued ends, and nothing is left");
 	igt_subtest("exit-in-flight")
 		zcgem_run_counted(fd, test_exit_in_flight);
+
+	igt_describe("Memory with work for hours queued before a job on it can be unmapped, and the job fails (class 14)");
+	igt_subtest("munmap-long-jobs")
+		zcgem_run_counted(fd, test_munmap_long_jobs);
+
+	igt_describe("A process that has queued work for hours on its memory can be killed (class 14)");
+	igt_subtest("exit-long-jobs")
+		zcgem_run_counted(fd, test_exit_long_jobs);
 
 	igt_describe("Jobs while another thread unmaps and maps are done or give EFAULT");
 	igt_subtest("munmap-race")

@@ -22,6 +22,14 @@
  * no dma_resv and allocates nothing, and so nothing may be allocated under notifier_lock,
  * nor on the way to the signal of a fence of such an object.
  *
+ * A job is as long as its client likes, and there may be many before it in its queue, but
+ * who is told by a notifier may be reclaim, or the process that is to end. So they get a
+ * second, and then the jobs on the object are ended, and those before them in their queues,
+ * which are of the same client. What was queued then behind those gets no second of its
+ * own, so a client that has work for hours on many objects costs one. When the address space
+ * goes, or its process was killed while it changes it, there is none: nobody can see what
+ * the jobs do to it. That comes before the file is closed, which would end them too.
+ *
  * Stale numbers are not given up at once but when the object is used next: until then
  * nothing looks at what they stand for.
  *
@@ -56,6 +64,7 @@
 
 #include <drm/drm_print.h>
 
+#include "zcgem_job.h"
 #include "zcgem_object.h"
 #include "zcgem_trace.h"
 
@@ -82,6 +91,23 @@ struct zcgem_svm {
 	struct zcgem_svm_range *ranges;
 };
 
+/* How long jobs may go on while somebody waits in a notifier, jiffies. */
+#define ZCGEM_SVM_PATIENCE	HZ
+
+static void zcgem_svm_wait(struct zcgem_object *obj, bool gone)
+{
+	struct dma_resv *resv = obj->bo.base.resv;
+
+	if (dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP))
+		return;
+	if (!gone && !zcgem_jobs_are_late(obj) &&
+	    dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false, ZCGEM_SVM_PATIENCE) > 0)
+		return;
+
+	zcgem_jobs_expedite(obj, gone ? -ECANCELED : -ETIMEDOUT);
+	dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false, MAX_SCHEDULE_TIMEOUT);
+}
+
 static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 				 const struct mmu_notifier_range *range,
 				 unsigned long cur_seq)
@@ -90,6 +116,7 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 		container_of(notifier, struct zcgem_svm_range, notifier)->obj;
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
 	struct zcgem_svm *svm = obj->backing;
+	bool gone;
 
 	if (!mmu_notifier_range_blockable(range))
 		return false;
@@ -100,8 +127,9 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 	up_write(&engine->notifier_lock);
 
 	trace_zcgem_invalidate(obj);
-	dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
+	gone = range->event == MMU_NOTIFY_RELEASE ||
+	       (current->mm == svm->mm && fatal_signal_pending(current));
+	zcgem_svm_wait(obj, gone);
 	return true;
 }
 

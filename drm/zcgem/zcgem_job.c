@@ -231,6 +231,65 @@ void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error)
 }
 
 /**
+ * zcgem_jobs_are_late() - Have jobs on an object been waited for in vain before?
+ * @obj: the object
+ *
+ * Return: true if one was queued already when zcgem_jobs_expedite() was called for a job
+ * of its queue.
+ */
+bool zcgem_jobs_are_late(struct zcgem_object *obj)
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_job *job;
+	bool late = false;
+
+	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link) {
+		late = job->fence->base.seqno <= job->queue->late && zcgem_job_uses(job, obj);
+		if (late)
+			break;
+		cond_resched();
+	}
+	mutex_unlock(&engine->jobs_lock);
+	return late;
+}
+
+/**
+ * zcgem_jobs_expedite() - Have the jobs that use an object over soon.
+ * @obj: an object that only one client can have
+ * @error: of the fences of jobs that do not end of themselves, negative
+ *
+ * A queue runs its jobs in order, so those before them are ended too. Allocates nothing
+ * and waits for nothing.
+ */
+void zcgem_jobs_expedite(struct zcgem_object *obj, int error)
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_job *job;
+
+	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link)
+		job->queue->ending = 0;
+	/* Jobs of a queue are in order here too: the last one stays. */
+	list_for_each_entry(job, &engine->jobs, link) {
+		if (zcgem_job_uses(job, obj))
+			job->queue->ending = job->fence->base.seqno;
+		cond_resched();
+	}
+	list_for_each_entry(job, &engine->jobs, link) {
+		struct zcgem_queue *queue = job->queue;
+		u64 seqno = job->fence->base.seqno;
+
+		if (!queue->ending)
+			continue;
+		queue->late = seqno;
+		if (seqno <= queue->ending)
+			zcgem_deps_abort(&job->deps, error);
+	}
+	mutex_unlock(&engine->jobs_lock);
+}
+
+/**
  * zcgem_jobs_cancel_device() - End all jobs of a device early.
  * @zdev: the device; no more can come once it is unplugged
  * @error: of their fences, negative

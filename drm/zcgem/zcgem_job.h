@@ -172,7 +172,10 @@ struct zcgem_engine {
 	/** @turn: Counts what was picked. */
 	unsigned int turn;
 
-	/** @jobs_lock: Guards @jobs. Inside dma_resv; nothing allocates under it. */
+	/**
+	 * @jobs_lock: Guards @jobs. Inside dma_resv, taken in MMU notifiers; nothing allocates
+	 * under it or waits.
+	 */
 	struct mutex jobs_lock;
 
 	/** @jobs: All jobs that were accepted and not freed yet. */
@@ -213,6 +216,15 @@ struct zcgem_queue {
 	/** @seqno: Of the last job. Under @lock. */
 	u64 seqno;
 
+	/**
+	 * @late: Jobs up to this seqno get no more time when they are waited for. Under
+	 * jobs_lock.
+	 */
+	u64 late;
+
+	/** @ending: Jobs up to this seqno are being ended. Within zcgem_jobs_expedite(). */
+	u64 ending;
+
 	/** @jobs: Jobs not freed yet. */
 	atomic_t jobs;
 
@@ -234,6 +246,8 @@ void zcgem_job_drop_pages(struct zcgem_job *job);
 void zcgem_job_finish(struct zcgem_job *job);
 void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error);
 void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error);
+bool zcgem_jobs_are_late(struct zcgem_object *obj);
+void zcgem_jobs_expedite(struct zcgem_object *obj, int error);
 void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error);
 extern const struct drm_sched_backend_ops zcgem_sched_ops;
 

@@ -670,8 +670,10 @@ enum drm_zcgem_priority {
  *
  * - an in-sync failed: its error;
  * - ETIMEDOUT: a fence of others did not signal within
- *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT;
- * - ECANCELED: the client has closed the device;
+ *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT, or memory that an object with
+ *   %DRM_ZCGEM_WRAP_SVM mirrors was to change, and the submit, or one behind it in its
+ *   queue, was not over a second later;
+ * - ECANCELED: the client has closed the device, or such memory is gone with its process;
  * - EACCES: an object was revoked;
  * - ENODEV: the device has gone.
  *
