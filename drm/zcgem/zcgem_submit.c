@@ -9,8 +9,9 @@
  *
  * The objects' pages must be there and be those of today when the fence is published,
  * and stay until it signals. What needs mmap_lock or inode locks is done before the
- * objects are locked (zcgem_object_prepare()); once all are locked each is looked at again,
- * and if one has lost its pages meanwhile all are let go of and it starts again. Memory
+ * objects are locked (zcgem_object_prepare()), and so is what waits for fences, which others
+ * would wait for who need one of the objects; once all are locked each is looked at again,
+ * and if one has no pages or old ones all are let go of and it starts again. Memory
  * that can go without dma_resv, by an MMU notifier, is looked at once more under
  * notifier_lock (&zcgem_backing_ops.still_valid), with which the notifier marks it; when
  * the notifier then waits for the fences on the object it finds the job's.
@@ -37,6 +38,7 @@
 #include "zcgem_job.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
+#include "zcgem_shrinker.h"
 #include "zcgem_submit.h"
 #include "zcgem_trace.h"
 
@@ -50,15 +52,60 @@ static bool zcgem_is_foreign(const struct zcgem_job_object *o)
 	return o->obj->ops->flags & ZCGEM_BACKING_FOREIGN;
 }
 
-/* No locks held. */
-static int zcgem_submit_prepare(struct zcgem_job *job)
+/* dma_resv held. */
+static bool zcgem_submit_is_stale(struct zcgem_object *obj)
+{
+	return obj->pages && !obj->pins &&
+	       !zcgem_object_is_current(obj, 0, zcgem_object_npages(obj));
+}
+
+/*
+ * No locks held. Replacing pages has to wait for the fences on them. That is done without
+ * dma_resv as far as possible, and with that of no other object.
+ */
+static int zcgem_submit_refresh(struct zcgem_object *obj)
+{
+	bool stale;
+	long left;
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	stale = zcgem_submit_is_stale(obj);
+	zcgem_object_unlock(obj);
+	if (!stale)
+		return 0;
+
+	left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
+				     MAX_SCHEDULE_TIMEOUT);
+	if (left < 0)
+		return left;
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	zcgem_object_unlock(obj);
+	/* Then zcgem_object_prepare() gets the new ones. */
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+/* No locks held. With @refresh for objects whose pages may be stale too. */
+static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 {
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < job->nr_objects && !ret; i++)
-		if (!zcgem_is_foreign(&job->objects[i]))
-			ret = zcgem_object_prepare(job->objects[i].obj);
+	for (i = 0; i < job->nr_objects && !ret; i++) {
+		struct zcgem_object *obj = job->objects[i].obj;
+
+		if (zcgem_is_foreign(&job->objects[i]))
+			continue;
+		if (refresh)
+			ret = zcgem_submit_refresh(obj);
+		if (!ret)
+			ret = zcgem_object_prepare(obj);
+	}
 	return ret;
 }
 
@@ -79,17 +126,25 @@ static int zcgem_submit_lock(struct zcgem_job *job, struct drm_exec *exec)
 	return ret;
 }
 
-/* dma_resv held: the pages, or the mapping, that the job will use. */
+/*
+ * dma_resv of all objects held, so nothing here waits for fences.
+ * Return: 0 with the pages, or the mapping, that the job will use; -EAGAIN if the pages are
+ * not those of today.
+ */
 static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 {
 	struct zcgem_object *obj = o->obj;
 	int ret;
 
 	if (!zcgem_is_foreign(o)) {
-		ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
-		if (!ret)
-			o->pages = zcgem_pages_get(obj->pages);
-		return ret;
+		ret = zcgem_object_acquire(obj);
+		if (ret)
+			return ret;
+		if (zcgem_submit_is_stale(obj))
+			return -EAGAIN;
+		zcgem_shrinker_touch(obj);
+		o->pages = zcgem_pages_get(obj->pages);
+		return 0;
 	}
 
 	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
@@ -229,7 +284,6 @@ static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit
 	if (ret)
 		goto fini;
 
-	/* Making pages current may wait for fences, so look for fences afterwards. */
 	for (i = 0; i < job->nr_objects && !ret; i++)
 		ret = zcgem_submit_get_memory(&job->objects[i]);
 	for (i = 0; i < job->nr_objects && !ret; i++)
@@ -250,14 +304,16 @@ fini:
 static int zcgem_submit_job(struct zcgem_job *job, const struct drm_zcgem_submit *args,
 			    struct dma_fence **fence)
 {
+	bool again = false;
 	int ret;
 
 	do {
-		ret = zcgem_submit_prepare(job);
+		ret = zcgem_submit_prepare(job, again);
 		if (!ret)
 			ret = zcgem_submit_try(job, args, fence);
 		if (ret == -EAGAIN && signal_pending(current))
 			ret = -ERESTARTSYS;
+		again = true;
 	} while (ret == -EAGAIN);
 	return ret;
 }
