@@ -162,8 +162,13 @@ static void test_list(int fd)
 	};
 	uint32_t handle, buffer = zcgem_create(fd, PAGES(34), 0), i;
 	char *map = zcgem_mmap(fd, buffer, PAGES(34), RW), *at = map;
+	struct zcgem_snapshot before, now;
 
+	zcgem_take_snapshot(fd, &before);
 	handle = zcgem_wrap_userptr(fd, ranges, ARRAY_SIZE(ranges), DRM_ZCGEM_WRAP_SVM);
+	/* one for each piece of memory, of which two may touch */
+	zcgem_take_snapshot(fd, &now);
+	igt_assert_lte_u64(now.notifiers, before.notifiers + 3);
 	zcgem_mark_all(one, PAGES(40), OLD);
 	zcgem_mark_all(other, PAGES(8), NEW);
 	zcgem_submit_op(fd, zcgem_op_copy(buffer, 0, handle, 0, PAGES(34)));
@@ -188,10 +193,12 @@ static void test_most_ranges(int fd)
 	const uint32_t pages = 4096;
 	struct drm_zcgem_userptr_range *ranges = calloc(count + 1, sizeof(*ranges));
 	char *user = zcgem_anonymous(PAGES(pages)), *map;
+	struct zcgem_snapshot before, now;
 	uint32_t handle, buffer, i;
 	uint64_t value;
 
 	igt_assert(ranges);
+	zcgem_take_snapshot(fd, &before);
 	zcgem_mark_all(user, PAGES(pages), OLD);
 	for (i = 0; i <= count; i++)
 		ranges[i] = zcgem_address_range(user + PAGES(i * 2749 % pages), PAGES(1));
@@ -199,6 +206,9 @@ static void test_most_ranges(int fd)
 		      -E2BIG);
 
 	handle = zcgem_wrap_userptr(fd, ranges, count, DRM_ZCGEM_WRAP_SVM);
+	/* there is not a page between them */
+	zcgem_take_snapshot(fd, &now);
+	igt_assert_eq_u64(now.notifiers, before.notifiers + 1);
 	buffer = zcgem_create(fd, count * sizeof(value), 0);
 	map = zcgem_mmap(fd, buffer, count * sizeof(value), RW);
 	/* the first word of each page */

@@ -6,7 +6,9 @@
  * is mapped there at the moment. It holds no reference to a page and charges nothing to
  * RLIMIT_MEMLOCK, so the memory can be swapped, migrated, merged, split and unmapped as
  * if there were no object. The page numbers come from hmm_range_fault() and are good
- * until one of the MMU notifiers, one for each range, says that they are not.
+ * until one of the MMU notifiers says that they are not. Ranges that overlap or touch share
+ * one: the same memory may be named tens of thousands of times, and whoever changes it runs
+ * through all notifiers there.
  *
  * Who uses them goes by this protocol:
  *
@@ -61,6 +63,7 @@
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include <drm/drm_print.h>
 
@@ -73,9 +76,15 @@
 /* Pages asked for at once: a page of page numbers. */
 #define ZCGEM_SVM_CHUNK		(PAGE_SIZE / sizeof(unsigned long))
 
-/* One mirrored range. */
+/* One mirrored range, or one that is watched. */
 struct zcgem_svm_range {
-	struct mmu_interval_notifier notifier;
+	unsigned long address;
+	unsigned long size;
+};
+
+/* What hears of changes in one or several ranges. */
+struct zcgem_svm_notifier {
+	struct mmu_interval_notifier base;
 	struct zcgem_object *obj;
 	unsigned long address;
 	unsigned long size;
@@ -85,10 +94,13 @@ struct zcgem_svm {
 	struct mm_struct *mm;
 	/* Counts invalidations. Under notifier_lock. */
 	u64 generation;
-	/* How many ranges have a notifier. */
-	unsigned int nr_notifiers;
+	/* As the client has them. */
 	unsigned int nr_ranges;
 	struct zcgem_svm_range *ranges;
+	/* By address; how many there are, and how many of those are registered. */
+	unsigned int nr_notifiers;
+	unsigned int nr_registered;
+	struct zcgem_svm_notifier *notifiers;
 };
 
 /* How long jobs may go on while somebody waits in a notifier, jiffies. */
@@ -113,7 +125,7 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 				 unsigned long cur_seq)
 {
 	struct zcgem_object *obj =
-		container_of(notifier, struct zcgem_svm_range, notifier)->obj;
+		container_of(notifier, struct zcgem_svm_notifier, base)->obj;
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
 	struct zcgem_svm *svm = obj->backing;
 	bool gone;
@@ -273,11 +285,28 @@ static int zcgem_svm_mirror_chunk(struct zcgem_object *obj, struct hmm_range *hm
 	}
 }
 
+static struct mmu_interval_notifier *zcgem_svm_find_notifier(struct zcgem_svm *svm,
+							     unsigned long address)
+{
+	unsigned int low = 0, high = svm->nr_notifiers;
+
+	/* The last one that does not begin behind it. */
+	while (high - low > 1) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (svm->notifiers[middle].address <= address)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &svm->notifiers[low].base;
+}
+
 static int zcgem_svm_mirror_range(struct zcgem_object *obj, struct zcgem_svm_range *range,
 				  struct zcgem_pages *pages, unsigned long *pfns)
 {
 	struct hmm_range hmm = {
-		.notifier = &range->notifier,
+		.notifier = zcgem_svm_find_notifier(obj->backing, range->address),
 		.hmm_pfns = pfns,
 		.default_flags = HMM_PFN_REQ_FAULT | (obj->readonly ? 0 : HMM_PFN_REQ_WRITE),
 	};
@@ -386,19 +415,23 @@ static void zcgem_svm_retire(struct zcgem_object *obj)
 	struct zcgem_counters *counters = &zcgem_object_device(obj)->counters;
 	struct zcgem_svm *svm = obj->backing;
 
-	while (svm->nr_notifiers) {
-		mmu_interval_notifier_remove(&svm->ranges[--svm->nr_notifiers].notifier);
+	while (svm->nr_registered) {
+		mmu_interval_notifier_remove(&svm->notifiers[--svm->nr_registered].base);
 		atomic_long_dec(&counters->notifiers);
 	}
 }
 
-static void zcgem_svm_backing_free(struct zcgem_object *obj)
+static void zcgem_svm_free(struct zcgem_svm *svm)
 {
-	struct zcgem_svm *svm = obj->backing;
-
 	mmdrop(svm->mm);
+	zcgem_table_free(svm->notifiers);
 	zcgem_table_free(svm->ranges);
 	kfree(svm);
+}
+
+static void zcgem_svm_backing_free(struct zcgem_object *obj)
+{
+	zcgem_svm_free(obj->backing);
 }
 
 static const struct zcgem_backing_ops zcgem_svm_ops = {
@@ -413,6 +446,50 @@ static const struct zcgem_backing_ops zcgem_svm_ops = {
 	.free = zcgem_svm_backing_free,
 };
 
+static int zcgem_svm_compare(const void *a, const void *b)
+{
+	const struct zcgem_svm_range *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+/* Sorts ranges and joins those without a gap; returns how many are left. */
+static unsigned int zcgem_svm_join(struct zcgem_svm_range *ranges, unsigned int count)
+{
+	unsigned int i, last = 0;
+
+	sort(ranges, count, sizeof(*ranges), zcgem_svm_compare, NULL);
+	for (i = 1; i < count; i++) {
+		unsigned long end = ranges[i].address + ranges[i].size;
+		struct zcgem_svm_range *to = &ranges[last];
+
+		if (ranges[i].address > to->address + to->size)
+			ranges[++last] = ranges[i];
+		else if (end > to->address + to->size)
+			to->size = end - to->address;
+	}
+	return last + 1;
+}
+
+static int zcgem_svm_make_notifiers(struct zcgem_svm *svm)
+{
+	struct zcgem_svm_range *joined;
+	unsigned int i;
+
+	joined = zcgem_table_alloc(svm->nr_ranges, sizeof(*joined));
+	if (!joined)
+		return -ENOMEM;
+	memcpy(joined, svm->ranges, svm->nr_ranges * sizeof(*joined));
+	svm->nr_notifiers = zcgem_svm_join(joined, svm->nr_ranges);
+	svm->notifiers = zcgem_table_alloc(svm->nr_notifiers, sizeof(*svm->notifiers));
+	for (i = 0; i < svm->nr_notifiers && svm->notifiers; i++) {
+		svm->notifiers[i].address = joined[i].address;
+		svm->notifiers[i].size = joined[i].size;
+	}
+	zcgem_table_free(joined);
+	return svm->notifiers ? 0 : -ENOMEM;
+}
+
 static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *ranges,
 					 unsigned int nr_ranges)
 {
@@ -422,20 +499,22 @@ static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *r
 	svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
 	if (!svm)
 		return NULL;
+	svm->mm = current->mm;
+	mmgrab(svm->mm);
 	svm->ranges = zcgem_table_alloc(nr_ranges, sizeof(*svm->ranges));
-	if (!svm->ranges) {
-		kfree(svm);
-		return NULL;
-	}
+	if (!svm->ranges)
+		goto free;
 
 	for (i = 0; i < nr_ranges; i++) {
 		svm->ranges[i].address = ranges[i].address;
 		svm->ranges[i].size = ranges[i].size;
 	}
 	svm->nr_ranges = nr_ranges;
-	svm->mm = current->mm;
-	mmgrab(svm->mm);
-	return svm;
+	if (!zcgem_svm_make_notifiers(svm))
+		return svm;
+free:
+	zcgem_svm_free(svm);
+	return NULL;
 }
 
 static int zcgem_svm_watch(struct zcgem_object *obj)
@@ -444,16 +523,15 @@ static int zcgem_svm_watch(struct zcgem_object *obj)
 	struct zcgem_svm *svm = obj->backing;
 	int ret;
 
-	while (svm->nr_notifiers < svm->nr_ranges) {
-		struct zcgem_svm_range *range = &svm->ranges[svm->nr_notifiers];
+	while (svm->nr_registered < svm->nr_notifiers) {
+		struct zcgem_svm_notifier *notifier = &svm->notifiers[svm->nr_registered];
 
-		range->obj = obj;
-		ret = mmu_interval_notifier_insert(&range->notifier, svm->mm,
-						   range->address, range->size,
-						   &zcgem_svm_notifier_ops);
+		notifier->obj = obj;
+		ret = mmu_interval_notifier_insert(&notifier->base, svm->mm, notifier->address,
+						   notifier->size, &zcgem_svm_notifier_ops);
 		if (ret)
 			return ret;
-		svm->nr_notifiers++;
+		svm->nr_registered++;
 		atomic_long_inc(&counters->notifiers);
 		cond_resched();
 	}
@@ -484,9 +562,7 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 		return ERR_PTR(-ENOMEM);
 	obj = zcgem_object_alloc(zdev, &zcgem_svm_ops, svm);
 	if (!obj) {
-		mmdrop(svm->mm);
-		zcgem_table_free(svm->ranges);
-		kfree(svm);
+		zcgem_svm_free(svm);
 		return ERR_PTR(-ENOMEM);
 	}
 	obj->readonly = readonly;
