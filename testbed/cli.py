@@ -24,7 +24,8 @@ KERNELS = list(rootfs.SUITES)
 def machine_options(args):
     return machine.Options(mem=args.mem, smp=1 if args.icount else args.smp, cpu=args.cpu,
                            vga=args.vga, append=args.append, qemu=args.qemu, icount=args.icount,
-                           modules="" if args.no_module else "zcgem", tree=args.tree)
+                           modules="" if args.no_module else "zcgem", tree=args.tree,
+                           leaks=args.kmemleak)
 
 
 def prepare(name, zcgem=True):
@@ -77,7 +78,7 @@ def command_test(args):
     offered = groups.client_groups() if args.clients else None
     everything = not args.named_kernels and not args.filter and not args.clients
     return tests.run(args.kernel, args.filter, offered,
-                     groups.DEBUG_KERNEL if everything else None)
+                     groups.DEBUG_KERNEL if everything else None, args.kmemleak)
 
 
 def command_bench(args):
@@ -123,6 +124,8 @@ def parser():
         sub.add_argument("--tree", default="run", choices=["run", "clients", "kwin"],
                          help="root tree: with IGT (the default), with client programs, with KWin")
         sub.add_argument("--no-module", action="store_true", help="leave zcgem unloaded")
+        sub.add_argument("--kmemleak", action="store_true",
+                         help="with a debug kernel: search for leaks in the end")
         sub.add_argument("--icount", action="store_true",
                          help="count instructions instead of seconds, the same in every run")
 
@@ -132,6 +135,8 @@ def parser():
     sub = add("test", command_test, "run the tests", KERNELS, every)
     sub.add_argument("--clients", action="store_true",
                      help="only programs that use /dev/udmabuf or DRM nodes, on every kernel")
+    sub.add_argument("--kmemleak", action="store_true",
+                     help="with a debug kernel: search for leaks at the end of each guest")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("bench", command_bench, "compare zcgem with udmabuf and others", KERNELS)
     sub.add_argument("--publish", action="store_true",
@@ -150,7 +155,6 @@ def parser():
     add_machine(sub)
     sub.add_argument("--timeout", type=float,
                      help="seconds; default 300, with a debug kernel 1800")
-    sub.add_argument("--kmemleak", action="store_true", help="search for leaks after the command")
     sub.add_argument("command", nargs="*", metavar="COMMAND")
     sub = add("shell", command_shell, "a prompt in a guest", KERNELS[-1:], every)
     add_machine(sub)

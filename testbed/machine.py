@@ -68,10 +68,11 @@ class Options:
     """What may differ between machines; equal options can share a boot."""
 
     def __init__(self, mem=None, smp=2, cpu=None, vga="none", append="", qemu="", modules="zcgem",
-                 icount=False, tree="run"):
+                 icount=False, tree="run", leaks=False):
         self.mem, self.smp, self.cpu, self.vga = mem, smp, cpu, vga
         self.append, self.qemu, self.modules, self.icount = append, qemu, modules, icount
         self.tree = tree            # the root tree, by its name in rootfs.py
+        self.leaks = leaks          # kmemleak is on, where the kernel has it
 
     def key(self):
         return json.dumps(vars(self), sort_keys=True)
@@ -200,6 +201,7 @@ class Machine:
                     cmd += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,"
                                        f"multidevs=remap{access}"]
             words += ["bed_root=9p", self.kernel.append]
+            words += ["kmemleak=off"] if self.kernel.kmemleak and not o.leaks else []
             if self.interactive:
                 cmd += ["-chardev", "stdio,id=port,signal=off", "-device", "virtconsole,chardev=port"]
                 words += ["bed_io=shell", f"TERM={os.environ.get('TERM', 'vt100')}"]

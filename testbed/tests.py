@@ -129,8 +129,9 @@ class Guest:
         script = "modprobe igt_sw_sync\n" if sw_sync else ""
         script += "cd /work\n" + "".join(_group_script(member, slower) for member in members)
         unload = "sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/\n"
-        script += leaks.around(unload) if self.kernel.kmemleak else unload
-        vm = machine.Machine(self.kernel, members[0].options, script, self.modules)
+        options = members[0].options
+        script += leaks.around(unload) if self.kernel.kmemleak and options.leaks else unload
+        vm = machine.Machine(self.kernel, options, script, self.modules)
         self.machines.append(vm)
         vm.start()
         outcome = vm.finish(slower * (BOOT_TIMEOUT
@@ -236,7 +237,7 @@ def _after(programs, task):
     return task()
 
 
-def run(kernels, filters, offered=None, debug_kernel=None):
+def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False):
     """All groups that the filters leave, on each kernel; with debug_kernel those made for it."""
     report = results.Report()
     build.userspace()
@@ -253,6 +254,7 @@ def run(kernels, filters, offered=None, debug_kernel=None):
                     or name in rootfs.SUITES and not group.stock
                     or group.newest and not filters and name != kernels[-1]):
                 continue
+            group.options.leaks = kmemleak
             if group.kind == "host":
                 tasks = host if group.options.tree == "run" else later
                 tasks.append(functools.partial(group.command, k, modules))

@@ -51,7 +51,8 @@ def run(kernel, modules):
                 f"insmod {inside} fault={fault} && rmmod {MODULE}",
                 leaks.SEARCH if fault == "leak" else "",
                 f"echo 'bed: end {fault}' >/dev/kmsg"]
-    vm = machine.Machine(kernel, machine.Options(modules=""), "\n".join(job) + "\n", modules)
+    options = machine.Options(modules="", leaks=True)
+    vm = machine.Machine(kernel, options, "\n".join(job) + "\n", modules)
     vm.start()
     outcome = vm.finish(60 * kernel.slower)
     found = [_judge(kernel, fault, outcome) for fault in faults]
