@@ -222,8 +222,8 @@ class Machine:
         """Start the guest and wait for its init.
 
         About one boot in a hundred stops under TCG while a stock kernel changes its clock source,
-        or dies of the breakpoints by which it patches its own code, long before anything of ours
-        runs: then another one is tried, twice at most.
+        or dies of the breakpoints by which it patches its own code or warns of them, long before
+        anything of ours runs: then another one is tried, twice at most.
         """
         self.slot = None if self.interactive else _slot()
         for attempt in (1, 2, 3):
@@ -259,7 +259,7 @@ class Machine:
             ended = self.process.poll() is not None
             log = self.log.read_bytes() if self.log.exists() else b""
             if INIT_BEGINS.encode() in log:
-                return True
+                return not console.scan(log.decode(errors="replace").partition(INIT_BEGINS)[0])
             if ended:
                 return False
             if len(log) != size:

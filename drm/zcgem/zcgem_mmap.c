@@ -227,6 +227,7 @@ static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *o
 		/* Only RETRY can be returned now; this task's next round reports it. */
 		if (error) {
 			WRITE_ONCE(obj->prepare_error, error);
+			/* Pairs with cmpxchg() in zcgem_huge_fault(): the error first. */
 			smp_store_release(&obj->prepare_failed, current);
 		}
 	} else if (!zcgem_object_lock(obj)) {
