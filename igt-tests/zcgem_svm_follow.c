@@ -843,12 +843,14 @@ static void test_exit_in_flight(int fd)
 
 static void test_munmap_race(int fd)
 {
+	char *user = zcgem_anonymous(PAGES(32));
 	struct zcgem_unmapper other;
 	unsigned int done = 0, i;
 	struct svm svm;
 
-	zcgem_start_unmapper(&other, PAGES(32));
-	svm_open(&svm, fd, other.map, other.size, 0);
+	/* it must all be there to be mirrored first */
+	svm_open(&svm, fd, user, PAGES(32), 0);
+	zcgem_start_unmapper(&other, user, PAGES(32));
 	for (i = 0; i < 1000; i++) {
 		int err = i & 1 ? __svm_read(&svm) : __svm_write(&svm);
 

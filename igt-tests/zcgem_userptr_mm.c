@@ -428,7 +428,7 @@ static void test_munmap_race(int fd)
 	unsigned int rounds = zcgem_rounds(3000), wrapped = 0, i;
 	struct zcgem_unmapper other;
 
-	zcgem_start_unmapper(&other, PAGES(64));
+	zcgem_start_unmapper(&other, zcgem_anonymous(PAGES(64)), PAGES(64));
 	for (i = 0; i < rounds; i++) {
 		int err = __zcgem_try_address(fd, other.map, other.size, 0);
 

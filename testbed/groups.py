@@ -88,8 +88,7 @@ def groups():
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.
         Group("iommu", "igt", timeout=600, again=True,
-              programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_share_races",
-                        "zcgem_watch"],
+              programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_watch"],
               options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
                                       append="intel_iommu=on iommu.strict=1")),
         Group("mapping", "igt", timeout=500,

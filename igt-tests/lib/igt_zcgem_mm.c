@@ -130,11 +130,14 @@ static void *unmap_and_map(void *data)
 /**
  * zcgem_start_unmapper:
  * @unmapper: filled
+ * @map: private memory
  * @size: bytes
+ *
+ * Has a thread unmap half of it and map all of it anew, always.
  */
-void zcgem_start_unmapper(struct zcgem_unmapper *unmapper, uint64_t size)
+void zcgem_start_unmapper(struct zcgem_unmapper *unmapper, char *map, uint64_t size)
 {
-	*unmapper = (struct zcgem_unmapper) { .map = zcgem_anonymous(size), .size = size };
+	*unmapper = (struct zcgem_unmapper) { .map = map, .size = size };
 	igt_assert_eq(pthread_create(&unmapper->thread, NULL, unmap_and_map, unmapper), 0);
 }
 

@@ -30,7 +30,7 @@ struct zcgem_unmapper {
 };
 
 void zcgem_map_there(void *address, uint64_t size);
-void zcgem_start_unmapper(struct zcgem_unmapper *unmapper, uint64_t size);
+void zcgem_start_unmapper(struct zcgem_unmapper *unmapper, char *map, uint64_t size);
 void zcgem_stop_unmapper(struct zcgem_unmapper *unmapper);
 
 #endif /* IGT_ZCGEM_MM_H */
