@@ -83,7 +83,7 @@ def groups():
         Group("numa", "igt", programs=["zcgem_numa"],
               options=machine.Options(mem="2G", smp="2,sockets=2", qemu=TWO_NODES)),
         Group("cma", "igt", timeout=120, programs=["zcgem_cma"],
-              options=machine.Options(mem="2600M", append="hugetlb_cma=1G")),
+              options=machine.Options(mem="3G", append="hugetlb_cma=1G")),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.
