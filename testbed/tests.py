@@ -24,7 +24,7 @@ from debug import leaks
 HERE = pathlib.Path(__file__).resolve().parent
 IGT_TESTS = "build/guest/igt-tests"
 BOOT_TIMEOUT = 90
-TRIES = 5
+TRIES = 8
 PARALLEL = 2
 
 
