@@ -24,6 +24,7 @@
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
+#include "igt_zcgem_watch.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -186,15 +187,6 @@ static void *write_hole(void *data)
 	return (void *)pwrite(writer->memfd, writer->hole.memory, ZCGEM_PAGE, 0);
 }
 
-static uint32_t wrap_page_watched(int fd, int memfd, char *own)
-{
-	struct drm_zcgem_memfd_range range = {
-		.fd = memfd, .size = ZCGEM_PAGE, .watch_address = (uintptr_t)own,
-	};
-
-	return zcgem_wrap(fd, &range, 1, 0);
-}
-
 static void submit_once(void)
 {
 	int fd = zcgem_open();
@@ -203,6 +195,21 @@ static void submit_once(void)
 	zcgem_submit_op(fd, zcgem_op_fill32(handle, 0, ZCGEM_PAGE, 1));
 	zcgem_wait(fd, handle);
 	close(fd);
+}
+
+/* The driver's other work: a watch of another file. */
+static bool watch_once(void)
+{
+	int fd = zcgem_open(), memfd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK);
+	char *own = zcgem_map_memfd(memfd, 0, ZCGEM_PAGE);
+	uint32_t handle;
+	uint64_t before;
+
+	own[0] = 1;
+	handle = wrap_watched(fd, memfd, 0, ZCGEM_PAGE, own);
+	before = zcgem_evictions(fd, handle);
+	punch(memfd, 0, ZCGEM_PAGE);
+	return evicted_soon(fd, handle, before);
 }
 
 static void test_watch_of_busy_file(int fd)
@@ -219,7 +226,7 @@ static void test_watch_of_busy_file(int fd)
 	igt_assert(handles);
 	own[0] = 1;
 	for (i = 0; i < count; i++)
-		handles[i] = wrap_page_watched(fd, writer.memfd, own);
+		handles[i] = wrap_watched(fd, writer.memfd, 0, ZCGEM_PAGE, own);
 	open_hole(&writer.hole);
 	igt_assert_eq(pthread_create(&writer.thread, NULL, write_hole, &writer), 0);
 	wait_for_sleeper(&writer.hole);
@@ -228,13 +235,13 @@ static void test_watch_of_busy_file(int fd)
 	child = fork();
 	if (!child) {
 		submit_once();
-		_exit(0);
+		_exit(!watch_once());
 	}
 	igt_assert(child > 0);
 	ended = ends_soon(child);
 	close_hole(&writer.hole);
 	pthread_join(writer.thread, NULL);
-	igt_assert_f(ended, "a client that submitted once does not end\n");
+	igt_assert_f(ended, "another client cannot submit, watch and end\n");
 
 	for (i = 0; i < count; i++)
 		gem_close(fd, handles[i]);
