@@ -21,6 +21,7 @@
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
@@ -96,13 +97,10 @@ static void close_hole(struct hole *hole)
 
 static bool ends_soon(pid_t child)
 {
-	int status, step;
+	int status;
 
-	for (step = 0; step < PATIENCE * 100; step++) {
-		if (waitpid(child, &status, WNOHANG) == child)
-			return WIFEXITED(status) && !WEXITSTATUS(status);
-		usleep(10000);
-	}
+	if (zcgem_wait_for_end(child, PATIENCE, &status))
+		return WIFEXITED(status) && !WEXITSTATUS(status);
 	kill(child, SIGKILL);
 	return false;
 }

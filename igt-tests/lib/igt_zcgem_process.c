@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "igt_core.h"
@@ -138,6 +139,32 @@ int zcgem_receive_fd(int end)
 	igt_assert(header && header->cmsg_type == SCM_RIGHTS);
 	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
+}
+
+/**
+ * zcgem_wait_for_end:
+ * @pid: a child
+ * @seconds: how long to wait
+ * @status: filled as by waitpid()
+ *
+ * Does not sleep in waitpid(), so that a child that nothing can end fails the test
+ * instead of stopping it.
+ *
+ * Returns: Whether it has ended.
+ */
+bool zcgem_wait_for_end(pid_t pid, unsigned int seconds, int *status)
+{
+	unsigned int step;
+
+	for (step = 0; step < seconds * 100; step++) {
+		pid_t ended = waitpid(pid, status, WNOHANG);
+
+		igt_assert(ended == 0 || ended == pid);
+		if (ended)
+			return true;
+		usleep(10000);
+	}
+	return false;
 }
 
 /**

@@ -24,6 +24,7 @@ void zcgem_say(int end, uint64_t value);
 uint64_t zcgem_hear(int end);
 void zcgem_send_fd(int end, int fd);
 int zcgem_receive_fd(int end);
+bool zcgem_wait_for_end(pid_t pid, unsigned int seconds, int *status);
 void zcgem_become_user(uid_t user, bool may_lock);
 void zcgem_set_memlock(uint64_t bytes);
 
