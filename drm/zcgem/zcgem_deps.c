@@ -19,10 +19,10 @@
  * Fence containers are taken apart, so that own fences are recognised in them, and what
  * is found more than once is waited for once: chains of the same timeline that are named
  * a thousand times would be a million fences else. Of fences on objects only the last one
- * of a context counts; of those that the client has named each does, for its error. A hash
- * finds them; there are at most ZCGEM_MAX_DEPS. Callbacks
- * run with a fence's lock held and interrupts off; the rest in process context, where
- * only filling the table allocates.
+ * of a context counts; of those that the client has named each does, for its error. A
+ * hash finds them; there are at most ZCGEM_MAX_DEPS. Callbacks run with a fence's lock
+ * held and interrupts off; the rest in process context, where only filling the table
+ * allocates.
  */
 
 #include <linux/dma-fence-unwrap.h>
