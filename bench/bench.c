@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What all benchmarks share: options, the clock, and the samples. A program measures its
- * candidates in turn, A B A B, adds each figure with bench_sample(), and prints with
- * bench_report() one line of JSON for each step and candidate: median and extremes.
+ * What all benchmarks share: options, the clock, and the samples. Each figure is added
+ * with bench_sample(); bench_report() prints one line of JSON for each step and candidate,
+ * median and extremes. What is measured in which order is in runner.c.
  */
 #include <errno.h>
 #include <inttypes.h>

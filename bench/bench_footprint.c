@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 
 /* One buffer's few hundred bytes are lost among others': what many take, beside as many. */
 #define BUFFERS	64
@@ -108,7 +107,7 @@ static uint64_t above(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-static void footprint(const struct driver *driver, int memfd, uint64_t size)
+static void footprint(const struct driver *driver, const struct trial *trial)
 {
 	struct buffer buffers[2 * BUFFERS];
 	struct usage before, after;
@@ -116,10 +115,10 @@ static void footprint(const struct driver *driver, int memfd, uint64_t size)
 	unsigned int i;
 
 	for (i = 0; i < BUFFERS; i++)
-		buffer_create(driver, &buffers[i], memfd, size);
+		buffer_create(driver, &buffers[i], trial->memfds[0], trial->size);
 	look(&before);
 	for (; i < 2 * BUFFERS; i++)
-		buffer_create(driver, &buffers[i], memfd, size);
+		buffer_create(driver, &buffers[i], trial->memfds[0], trial->size);
 	look(&after);
 	slab = above(after.slab, before.slab);
 	vmalloc = above(after.vmalloc, before.vmalloc);
@@ -135,28 +134,18 @@ static void footprint(const struct driver *driver, int memfd, uint64_t size)
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 4 * MIB, 64 * MIB, GIB };
-	unsigned int kind, i, d;
+	static const struct row rows[] = {
+		{ .measure = footprint, .drivers = WRAPPING },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 1,
+		/* It is the mean of many already. */
+		.once = true,
+	};
 
 	bench_begin("footprint", argc, argv);
-	drivers_open();
-	for (kind = 0; kind < MEMORY_KINDS; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++) {
-			int memfd;
-
-			if (!bench_wants(memory->name, sizes[i]) ||
-			    !memory_available(memory, sizes[i]) ||
-			    !memory_worthwhile(memory, sizes[i]))
-				continue;
-			memfd = memory_make_warm(memory, sizes[i]);
-			/* It is the mean of many already. */
-			for (d = 0; d < DRIVERS; d++)
-				if (drivers[d].wraps)
-					footprint(&drivers[d], memfd, sizes[i]);
-			close(memfd);
-			bench_report(memory->name, sizes[i]);
-		}
-	}
+	bench_run(&benchmark);
 	return 0;
 }

@@ -17,16 +17,10 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 #include "stopwatch.h"
 
-#define POOL	4
-
-struct pool {
-	uint64_t size;
-	int memfds[POOL];
-};
+#define POOL	MAX_MEMFDS
 
 static int stopwatch;
 
@@ -50,28 +44,36 @@ static void use(const struct buffer *buffer)
 	bench_check(ioctl(stopwatch, STOPWATCH_IMPORT, &import), "STOPWATCH_IMPORT");
 }
 
-static void wrap_each(const struct driver *driver, const struct pool *pool, unsigned int frames)
+/* Where all frames take the same, a few of them tell as much. */
+static unsigned int few_frames(void)
 {
+	return bench_options.frames / 50 ?: 1;
+}
+
+static void wrap_each(const struct driver *driver, const struct trial *trial)
+{
+	/* In small pages all of zcgem's frames take the same. */
+	bool many = driver == &drivers[DRIVER_ZCGEM] && trial->memory->page_size > SMALL_PAGE;
+	unsigned int frames = many ? bench_options.frames : few_frames(), i;
 	uint64_t start = cpu_clock();
 	struct buffer buffer;
-	unsigned int i;
 
 	for (i = 0; i < frames; i++) {
-		buffer_create(driver, &buffer, pool->memfds[i % POOL], pool->size);
+		buffer_create(driver, &buffer, trial->memfds[i % POOL], trial->size);
 		use(&buffer);
 		buffer_close(driver, &buffer);
 	}
 	bench_sample("frame, wrapped anew", driver->name, "ns", (cpu_clock() - start) / frames);
 }
 
-static void wrap_once(const struct driver *driver, const struct pool *pool, unsigned int frames)
+static void wrap_once(const struct driver *driver, const struct trial *trial)
 {
+	unsigned int frames = few_frames(), i;
 	struct buffer buffers[POOL];
-	unsigned int i;
 	uint64_t start;
 
 	for (i = 0; i < POOL; i++)
-		buffer_create(driver, &buffers[i], pool->memfds[i], pool->size);
+		buffer_create(driver, &buffers[i], trial->memfds[i], trial->size);
 	start = cpu_clock();
 	for (i = 0; i < frames; i++)
 		use(&buffers[i % POOL]);
@@ -80,72 +82,51 @@ static void wrap_once(const struct driver *driver, const struct pool *pool, unsi
 		buffer_close(driver, &buffers[i]);
 }
 
-static void copy_each(const struct driver *driver, const struct pool *pool, unsigned int frames)
+static void copy_each(const struct driver *driver, const struct trial *trial)
 {
 	struct buffer buffers[POOL];
+	const unsigned int frames = 2 * POOL;
 	void *from[POOL], *to[POOL];
 	uint64_t start;
 	unsigned int i;
 
 	for (i = 0; i < POOL; i++) {
-		buffer_create(driver, &buffers[i], -1, pool->size);
+		buffer_create(driver, &buffers[i], -1, trial->size);
 		to[i] = buffer_map(driver, &buffers[i]);
-		from[i] = bench_check_pointer(mmap(NULL, pool->size, PROT_READ, MAP_SHARED,
-						   pool->memfds[i], 0), "mmap of the memfd");
-		memcpy(to[i], from[i], pool->size);
+		from[i] = bench_check_pointer(mmap(NULL, trial->size, PROT_READ, MAP_SHARED,
+						   trial->memfds[i], 0), "mmap of the memfd");
+		memcpy(to[i], from[i], trial->size);
 	}
 	start = cpu_clock();
 	for (i = 0; i < frames; i++) {
-		memcpy(to[i % POOL], from[i % POOL], pool->size);
+		memcpy(to[i % POOL], from[i % POOL], trial->size);
 		use(&buffers[i % POOL]);
 	}
 	bench_sample("frame, copied", driver->name, "ns", (cpu_clock() - start) / frames);
 	for (i = 0; i < POOL; i++) {
-		munmap(to[i], pool->size);
-		munmap(from[i], pool->size);
+		munmap(to[i], trial->size);
+		munmap(from[i], trial->size);
 		buffer_close(driver, &buffers[i]);
 	}
-}
-
-static void frames(const struct memory *memory, uint64_t size)
-{
-	unsigned int many = bench_options.frames, few = many / 50 ?: 1;
-	struct pool pool = { .size = size };
-	unsigned int i, r;
-
-	for (i = 0; i < POOL; i++)
-		pool.memfds[i] = memory_make_warm(memory, size);
-	for (r = 0; r < bench_options.repeat; r++) {
-		/* Where all frames take the same, a few of them tell as much. */
-		wrap_each(&drivers[DRIVER_ZCGEM], &pool,
-			  memory->page_size > SMALL_PAGE ? many : few);
-		wrap_each(&drivers[DRIVER_UDMABUF], &pool, few);
-		wrap_once(&drivers[DRIVER_ZCGEM], &pool, few);
-		wrap_once(&drivers[DRIVER_UDMABUF], &pool, few);
-		if (driver_available(&drivers[DRIVER_VGEM]))
-			copy_each(&drivers[DRIVER_VGEM], &pool, 2 * POOL);
-	}
-	for (i = 0; i < POOL; i++)
-		close(pool.memfds[i]);
-	bench_report(memory->name, size);
 }
 
 int main(int argc, char **argv)
 {
 	/* 1280 by 720, 1920 by 1080 and 3840 by 2160 pixels of 4 bytes, to the next page. */
 	static const uint64_t sizes[] = { 3686400, 8294400, 33177600 };
-	unsigned int kind, i;
+	static const struct row rows[] = {
+		{ .measure = wrap_each, .drivers = WRAPPING },
+		{ .measure = wrap_once, .drivers = WRAPPING },
+		{ .measure = copy_each, .drivers = ONLY(DRIVER_VGEM) },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = POOL,
+	};
 
 	bench_begin("frames", argc, argv);
-	drivers_open();
 	stopwatch = bench_check(open("/dev/stopwatch", O_RDWR | O_CLOEXEC), "/dev/stopwatch");
-	for (kind = 0; kind < MEMORY_HUGETLB_1G; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++)
-			if (bench_wants(memory->name, sizes[i]) &&
-			    memory_available(memory, POOL * sizes[i]))
-				frames(memory, sizes[i]);
-	}
+	bench_run(&benchmark);
 	return 0;
 }

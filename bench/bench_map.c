@@ -15,8 +15,7 @@
 #include <drm.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 #include "zcgem_drm.h"
 
 struct steps {
@@ -98,12 +97,13 @@ static void populate(const struct driver *driver, struct buffer *buffer)
 	munmap(map, buffer->size);
 }
 
-static void map(const struct driver *driver, int memfd, uint64_t size)
+static void map(const struct driver *driver, const struct trial *trial)
 {
+	uint64_t size = trial->size;
 	struct buffer buffer;
 	void *start;
 
-	buffer_create(driver, &buffer, memfd, size);
+	buffer_create(driver, &buffer, trial->memfds[0], size);
 	untouched(driver, &buffer);
 	one_page(driver, &buffer);
 	touch(driver, &read_steps, buffer_map(driver, &buffer), size, read_access);
@@ -120,29 +120,16 @@ static void map(const struct driver *driver, int memfd, uint64_t size)
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 64 * KIB, 4 * MIB, 64 * MIB, GIB };
-	unsigned int kind, i, r, d;
+	static const struct row rows[] = {
+		{ .measure = map, .drivers = EVERY_DRIVER },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 1,
+	};
 
 	bench_begin("map", argc, argv);
-	drivers_open();
-	for (kind = 0; kind < MEMORY_KINDS; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++) {
-			int memfd;
-
-			if (!bench_wants(memory->name, sizes[i]) ||
-			    !memory_available(memory, sizes[i]) ||
-			    !memory_worthwhile(memory, sizes[i]))
-				continue;
-			memfd = memory_make_warm(memory, sizes[i]);
-			for (r = 0; r < bench_options.repeat; r++)
-				for (d = 0; d < DRIVERS; d++)
-					if (driver_available(&drivers[d]) &&
-					    (drivers[d].wraps || sizes[i] <= 64 * MIB))
-						map(&drivers[d], memfd, sizes[i]);
-			close(memfd);
-			bench_report(memory->name, sizes[i]);
-		}
-	}
+	bench_run(&benchmark);
 	return 0;
 }

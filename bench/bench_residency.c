@@ -13,8 +13,7 @@
 #include <drm.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 #include "zcgem_drm.h"
 
 static void advise(const struct driver *driver, const struct buffer *buffer, uint32_t advice)
@@ -34,40 +33,48 @@ static void punch(const struct memory *memory, int memfd)
 			      memory->page_size), "punch");
 }
 
-static void zcgem(const struct memory *memory, int memfd, uint64_t size)
+static bool can_evict(const struct driver *driver)
 {
-	const struct driver *driver = &drivers[DRIVER_ZCGEM];
-	struct buffer buffer;
-	uint64_t start;
-	void *map;
-
-	buffer_create(driver, &buffer, memfd, size);
-	map = buffer_map(driver, &buffer);
-	memory_read(map, size);
-
-	start = bench_clock();
-	advise(driver, &buffer, DRM_ZCGEM_ADVICE_EVICT);
-	bench_sample("evict", driver->name, "ns", bench_clock() - start);
-	start = bench_clock();
-	memory_read(map, size);
-	bench_sample("touch after eviction", driver->name, "ns", bench_clock() - start);
-
-	start = bench_clock();
-	advise(driver, &buffer, DRM_ZCGEM_ADVICE_REVALIDATE);
-	bench_sample("revalidate, nothing punched", driver->name, "ns", bench_clock() - start);
-
-	punch(memory, memfd);
-	start = bench_clock();
-	advise(driver, &buffer, DRM_ZCGEM_ADVICE_REVALIDATE);
-	bench_sample("revalidate after a punch", driver->name, "ns", bench_clock() - start);
-
-	munmap(map, size);
-	buffer_close(driver, &buffer);
+	return driver == &drivers[DRIVER_ZCGEM];
 }
 
-static void udmabuf(const struct memory *memory, int memfd, uint64_t size)
+/* Its pages go, and its mapping where it cannot do without. */
+static void evict(const struct driver *driver, struct buffer *buffer, void *map)
 {
-	const struct driver *driver = &drivers[DRIVER_UDMABUF];
+	if (can_evict(driver)) {
+		advise(driver, buffer, DRM_ZCGEM_ADVICE_EVICT);
+		return;
+	}
+	munmap(map, buffer->size);
+	buffer_close(driver, buffer);
+}
+
+static void *touch(const struct driver *driver, struct buffer *buffer, void *map, int memfd,
+		   uint64_t size)
+{
+	if (!can_evict(driver)) {
+		buffer_create(driver, buffer, memfd, size);
+		map = buffer_map(driver, buffer);
+	}
+	memory_read(map, size);
+	return map;
+}
+
+static void revalidate(const struct driver *driver, struct buffer *buffer, int memfd,
+		       uint64_t size)
+{
+	if (can_evict(driver)) {
+		advise(driver, buffer, DRM_ZCGEM_ADVICE_REVALIDATE);
+		return;
+	}
+	buffer_close(driver, buffer);
+	buffer_create(driver, buffer, memfd, size);
+}
+
+static void residency(const struct driver *driver, const struct trial *trial)
+{
+	int memfd = trial->memfds[0];
+	uint64_t size = trial->size;
 	struct buffer buffer;
 	uint64_t start;
 	void *map;
@@ -77,49 +84,46 @@ static void udmabuf(const struct memory *memory, int memfd, uint64_t size)
 	memory_read(map, size);
 
 	start = bench_clock();
-	munmap(map, size);
-	buffer_close(driver, &buffer);
+	evict(driver, &buffer, map);
 	bench_sample("evict", driver->name, "ns", bench_clock() - start);
 	start = bench_clock();
-	buffer_create(driver, &buffer, memfd, size);
-	map = buffer_map(driver, &buffer);
-	memory_read(map, size);
+	map = touch(driver, &buffer, map, memfd, size);
 	bench_sample("touch after eviction", driver->name, "ns", bench_clock() - start);
-	munmap(map, size);
 
-	punch(memory, memfd);
+	if (can_evict(driver)) {
+		start = bench_clock();
+		revalidate(driver, &buffer, memfd, size);
+		bench_sample("revalidate, nothing punched", driver->name, "ns",
+			     bench_clock() - start);
+	} else {
+		munmap(map, size);
+	}
+
+	punch(trial->memory, memfd);
 	start = bench_clock();
-	buffer_close(driver, &buffer);
-	buffer_create(driver, &buffer, memfd, size);
+	revalidate(driver, &buffer, memfd, size);
 	bench_sample("revalidate after a punch", driver->name, "ns", bench_clock() - start);
+
+	if (can_evict(driver))
+		munmap(map, size);
 	buffer_close(driver, &buffer);
 }
 
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 4 * MIB, 64 * MIB };
-	unsigned int kind, i, r;
+	static const struct row rows[] = {
+		{ .measure = residency, .drivers = WRAPPING },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 1,
+		/* The old page is still pinned when a punch wants a new one. */
+		.spare = 1,
+	};
 
 	bench_begin("residency", argc, argv);
-	drivers_open();
-	/* A punch needs a spare page in the pool: the old one is still pinned. */
-	for (kind = 0; kind < MEMORY_HUGETLB_1G; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++) {
-			int memfd;
-
-			if (!bench_wants(memory->name, sizes[i]) ||
-			    !memory_available(memory, 2 * sizes[i]))
-				continue;
-			memfd = memory_make_warm(memory, sizes[i]);
-			for (r = 0; r < bench_options.repeat; r++) {
-				zcgem(memory, memfd, sizes[i]);
-				udmabuf(memory, memfd, sizes[i]);
-			}
-			close(memfd);
-			bench_report(memory->name, sizes[i]);
-		}
-	}
+	bench_run(&benchmark);
 	return 0;
 }

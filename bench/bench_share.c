@@ -12,11 +12,11 @@
 #include <drm.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 #include "stopwatch.h"
 
 static int stopwatch;
+
 static void import(const struct driver *driver, const struct buffer *buffer,
 		   unsigned int flags)
 {
@@ -84,11 +84,11 @@ static void cpu_access(const struct driver *driver, const struct buffer *buffer)
 	bench_sample("CPU access bracket", driver->name, "ns", bench_clock() - start);
 }
 
-static void share(const struct driver *driver, int memfd, uint64_t size)
+static void share(const struct driver *driver, const struct trial *trial)
 {
 	struct buffer buffer;
 
-	buffer_create(driver, &buffer, memfd, size);
+	buffer_create(driver, &buffer, trial->memfds[0], trial->size);
 	import(driver, &buffer, 0);
 	import(driver, &buffer, STOPWATCH_DYNAMIC);
 	vmap(driver, &buffer);
@@ -105,31 +105,17 @@ int main(int argc, char **argv)
 	static const uint64_t sizes[] = {
 		64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, GIB
 	};
-	unsigned int kind, i, r, d;
+	static const struct row rows[] = {
+		{ .measure = share, .drivers = EVERY_DRIVER },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 1,
+	};
 
 	bench_begin("share", argc, argv);
-	drivers_open();
 	stopwatch = bench_check(open("/dev/stopwatch", O_RDWR | O_CLOEXEC), "/dev/stopwatch");
-
-	for (kind = 0; kind < MEMORY_KINDS; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++) {
-			int memfd;
-
-			if (!bench_wants(memory->name, sizes[i]) ||
-			    !memory_available(memory, sizes[i]) ||
-			    !memory_worthwhile(memory, sizes[i]))
-				continue;
-			memfd = memory_make_warm(memory, sizes[i]);
-			for (r = 0; r < bench_options.repeat; r++)
-				for (d = 0; d < DRIVERS; d++)
-					if (driver_available(&drivers[d]) &&
-					    (drivers[d].wraps || sizes[i] <= 64 * MIB))
-						share(&drivers[d], memfd, sizes[i]);
-			close(memfd);
-			bench_report(memory->name, sizes[i]);
-		}
-	}
+	bench_run(&benchmark);
 	return 0;
 }

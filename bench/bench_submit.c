@@ -11,8 +11,7 @@
 #include <drm.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 #include "zcgem_drm.h"
 
 static void copy_and_wait(const struct driver *driver, const struct buffer *to,
@@ -33,58 +32,62 @@ static void copy_and_wait(const struct driver *driver, const struct buffer *to,
 	bench_check(ioctl(driver->node, DRM_IOCTL_ZCGEM_GEM_WAIT, &wait), "GEM_WAIT");
 }
 
-static void submit(const struct memory *memory, uint64_t size)
+static struct buffer buffers[2];
+static void *maps[2];
+
+static void prepare(const struct trial *trial)
 {
-	const struct driver *driver = &drivers[DRIVER_ZCGEM];
-	struct buffer buffers[2];
-	unsigned int i, r;
-	uint64_t start;
-	void *maps[2];
-	int memfds[2];
+	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		memfds[i] = memory_make_warm(memory, size);
-		buffer_create(driver, &buffers[i], memfds[i], size);
-		maps[i] = bench_check_pointer(mmap(NULL, size, PROT_READ | PROT_WRITE,
-						   MAP_SHARED, memfds[i], 0),
+		buffer_create(&drivers[DRIVER_ZCGEM], &buffers[i], trial->memfds[i], trial->size);
+		maps[i] = bench_check_pointer(mmap(NULL, trial->size, PROT_READ | PROT_WRITE,
+						   MAP_SHARED, trial->memfds[i], 0),
 					      "mmap of the memfd");
-		memory_write(maps[i], size);
+		memory_write(maps[i], trial->size);
 	}
-	for (r = 0; r < bench_options.repeat; r++) {
-		start = bench_clock();
-		copy_and_wait(driver, &buffers[0], &buffers[1], SMALL_PAGE);
-		bench_sample("submit a page and wait", driver->name, "ns",
-			     bench_clock() - start);
+}
 
-		start = bench_clock();
-		copy_and_wait(driver, &buffers[0], &buffers[1], size);
-		bench_sample("copy", driver->name, "ns", bench_clock() - start);
-		start = bench_clock();
-		memcpy(maps[0], maps[1], size);
-		bench_sample("copy", "memcpy", "ns", bench_clock() - start);
-	}
+static void finish(const struct trial *trial)
+{
+	unsigned int i;
+
 	for (i = 0; i < 2; i++) {
-		munmap(maps[i], size);
-		buffer_close(driver, &buffers[i]);
-		close(memfds[i]);
+		munmap(maps[i], trial->size);
+		buffer_close(&drivers[DRIVER_ZCGEM], &buffers[i]);
 	}
-	bench_report(memory->name, size);
+}
+
+static void submit(const struct driver *driver, const struct trial *trial)
+{
+	uint64_t start;
+
+	start = bench_clock();
+	copy_and_wait(driver, &buffers[0], &buffers[1], SMALL_PAGE);
+	bench_sample("submit a page and wait", driver->name, "ns", bench_clock() - start);
+
+	start = bench_clock();
+	copy_and_wait(driver, &buffers[0], &buffers[1], trial->size);
+	bench_sample("copy", driver->name, "ns", bench_clock() - start);
+	start = bench_clock();
+	memcpy(maps[0], maps[1], trial->size);
+	bench_sample("copy", "memcpy", "ns", bench_clock() - start);
 }
 
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 4 * MIB, 64 * MIB };
-	unsigned int kind, i;
+	static const struct row rows[] = {
+		{ .measure = submit, .drivers = ONLY(DRIVER_ZCGEM) },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 2,
+		.prepare = prepare, .finish = finish,
+	};
 
 	bench_begin("submit", argc, argv);
-	drivers_open();
-	for (kind = 0; kind < MEMORY_HUGETLB_1G; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++)
-			if (bench_wants(memory->name, sizes[i]) &&
-			    memory_available(memory, 2 * sizes[i]))
-				submit(memory, sizes[i]);
-	}
+	bench_run(&benchmark);
 	return 0;
 }

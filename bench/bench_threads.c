@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "drivers.h"
-#include "memory.h"
+#include "runner.h"
 
 #define ROUNDS	50
 
@@ -57,21 +56,22 @@ static uint64_t run(void *(*function)(void *data), struct job *jobs, unsigned in
 	return bench_clock() - start;
 }
 
-static void threads(const struct driver *driver, const int *memfds, uint64_t size)
+static void threads(const struct driver *driver, const struct trial *trial)
 {
+	uint64_t size = trial->size;
 	struct job jobs[2];
 	struct buffer buffer;
 	unsigned int i;
 	char *map;
 
 	for (i = 0; i < 2; i++)
-		jobs[i] = (struct job){ driver, memfds[i], size, NULL };
+		jobs[i] = (struct job){ driver, trial->memfds[i], size, NULL };
 	bench_sample("create and close, 1 thread", driver->name, "ns",
 		     run(make_buffers, jobs, 1) / ROUNDS);
 	bench_sample("create and close, 2 threads", driver->name, "ns",
 		     run(make_buffers, jobs, 2) / (2 * ROUNDS));
 
-	buffer_create(driver, &buffer, memfds[0], size);
+	buffer_create(driver, &buffer, trial->memfds[0], size);
 	map = buffer_map(driver, &buffer);
 	jobs[0].start = map;
 	bench_sample("first touch, 1 thread", driver->name, "ns", run(touch, jobs, 1));
@@ -90,31 +90,18 @@ static void threads(const struct driver *driver, const int *memfds, uint64_t siz
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 4 * MIB, 64 * MIB };
-	unsigned int kind, i, r, d;
+	static const struct row rows[] = {
+		{ .measure = threads, .drivers = WRAPPING },
+	};
+	static const struct benchmark benchmark = {
+		.rows = rows, .nr_rows = ARRAY_LENGTH(rows),
+		.sizes = sizes, .nr_sizes = ARRAY_LENGTH(sizes),
+		.memfds = 2,
+	};
 
 	bench_begin("threads", argc, argv);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return 0;
-	drivers_open();
-	for (kind = 0; kind < MEMORY_HUGETLB_1G; kind++) {
-		const struct memory *memory = &memory_kinds[kind];
-
-		for (i = 0; i < ARRAY_LENGTH(sizes); i++) {
-			int memfds[2];
-
-			if (!bench_wants(memory->name, sizes[i]) ||
-			    !memory_available(memory, 2 * sizes[i]))
-				continue;
-			memfds[0] = memory_make_warm(memory, sizes[i]);
-			memfds[1] = memory_make_warm(memory, sizes[i]);
-			for (r = 0; r < bench_options.repeat; r++)
-				for (d = 0; d < DRIVERS; d++)
-					if (drivers[d].wraps)
-						threads(&drivers[d], memfds, sizes[i]);
-			close(memfds[0]);
-			close(memfds[1]);
-			bench_report(memory->name, sizes[i]);
-		}
-	}
+	bench_run(&benchmark);
 	return 0;
 }
