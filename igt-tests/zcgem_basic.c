@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The zcgem driver's ioctls as such: parameters, objects of the driver's own
- * pages, handles, and what the kernel answers to calls that make no sense.
+ * Objects of the driver's own pages and their handles: made, mapped, looked at, closed,
+ * and gone with the client that had them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,19 +22,7 @@
  * Functionality: zcgem
  * Feature: zcgem
  * Test category: functionality test
- * Description: Check the zcgem ioctls, their errors, and that nothing is left.
- *
- * SUBTEST: version
- * Description: The driver says its name.
- *
- * SUBTEST: layout
- * Description: 64-bit and 32-bit callers see the same structures.
- *
- * SUBTEST: get-param
- * Description: Every parameter has a value that makes sense.
- *
- * SUBTEST: get-param-bad
- * Description: Unknown parameters and padding that is not zero are refused.
+ * Description: Check zcgem objects and handles, their errors, and that nothing is left.
  *
  * SUBTEST: create-sizes
  * Description: Sizes are rounded up to pages; all of the object can be used.
@@ -72,24 +57,6 @@
  * SUBTEST: close-twice
  * Description: A handle can be closed once.
  *
- * SUBTEST: bad-pointer
- * Description: An argument that cannot be read or written gives EFAULT.
- *
- * SUBTEST: unknown-ioctl
- * Description: Numbers that the driver does not have are refused.
- *
- * SUBTEST: struct-sizes
- * Description: Callers with shorter and longer structures are served.
- *
- * SUBTEST: compat-ioctl
- * Description: The same calls work through the 32-bit entry.
- *
- * SUBTEST: render-node-permissions
- * Description: The render node refuses what only the card node may do.
- *
- * SUBTEST: card-node
- * Description: The ioctls work on the card node, too.
- *
  * SUBTEST: open-close
  * Description: Closing the descriptor frees all its objects.
  *
@@ -100,126 +67,7 @@
  * Description: A process that just ends leaves nothing behind.
  */
 
-IGT_TEST_DESCRIPTION("Check the zcgem ioctls, their errors, and that nothing is left");
-
-#define SAME_LAYOUT(type, field, at) \
-	_Static_assert(offsetof(struct type, field) == (at), #type "." #field)
-#define SAME_SIZE(type, bytes) \
-	_Static_assert(sizeof(struct type) == (bytes), #type)
-
-/* The numbers are the uAPI: what a 32-bit caller was compiled with for ever. */
-SAME_SIZE(drm_zcgem_array, 16);
-SAME_LAYOUT(drm_zcgem_array, stride, 0);
-SAME_LAYOUT(drm_zcgem_array, count, 4);
-SAME_LAYOUT(drm_zcgem_array, pointer, 8);
-
-SAME_SIZE(drm_zcgem_get_param, 16);
-SAME_LAYOUT(drm_zcgem_get_param, param, 0);
-SAME_LAYOUT(drm_zcgem_get_param, pad, 4);
-SAME_LAYOUT(drm_zcgem_get_param, value, 8);
-
-SAME_SIZE(drm_zcgem_gem_create, 16);
-SAME_LAYOUT(drm_zcgem_gem_create, size, 0);
-SAME_LAYOUT(drm_zcgem_gem_create, flags, 8);
-SAME_LAYOUT(drm_zcgem_gem_create, handle, 12);
-
-SAME_SIZE(drm_zcgem_memfd_range, 32);
-SAME_LAYOUT(drm_zcgem_memfd_range, fd, 0);
-SAME_LAYOUT(drm_zcgem_memfd_range, pad, 4);
-SAME_LAYOUT(drm_zcgem_memfd_range, offset, 8);
-SAME_LAYOUT(drm_zcgem_memfd_range, size, 16);
-SAME_LAYOUT(drm_zcgem_memfd_range, watch_address, 24);
-
-SAME_SIZE(drm_zcgem_gem_wrap_memfd, 32);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, ranges, 0);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, flags, 16);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, handle, 20);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, size, 24);
-
-SAME_SIZE(drm_zcgem_gem_mmap_offset, 16);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, handle, 0);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, pad, 4);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, offset, 8);
-
-/* GEM_INFO may grow at its end: only what there is has to stay in place. */
-_Static_assert(sizeof(struct drm_zcgem_gem_info) >= 296, "drm_zcgem_gem_info");
-_Static_assert(sizeof(struct drm_zcgem_gem_info) % 8 == 0, "drm_zcgem_gem_info");
-SAME_LAYOUT(drm_zcgem_gem_info, handle, 0);
-SAME_LAYOUT(drm_zcgem_gem_info, pad, 4);
-SAME_LAYOUT(drm_zcgem_gem_info, size, 8);
-SAME_LAYOUT(drm_zcgem_gem_info, backing, 16);
-SAME_LAYOUT(drm_zcgem_gem_info, flags, 20);
-SAME_LAYOUT(drm_zcgem_gem_info, resident, 24);
-SAME_LAYOUT(drm_zcgem_gem_info, charged, 32);
-SAME_LAYOUT(drm_zcgem_gem_info, pins, 40);
-SAME_LAYOUT(drm_zcgem_gem_info, mappings, 48);
-SAME_LAYOUT(drm_zcgem_gem_info, attachments, 56);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pte, 64);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pmd, 72);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pud, 80);
-SAME_LAYOUT(drm_zcgem_gem_info, evictions, 88);
-SAME_LAYOUT(drm_zcgem_gem_info, extents, 96);
-SAME_LAYOUT(drm_zcgem_gem_info, extents_by_order, 104);
-
-static void test_version(int fd)
-{
-	drmVersionPtr version = drmGetVersion(fd);
-
-	igt_assert(version);
-	igt_assert_f(!strcmp(version->name, "zcgem"), "name '%s'\n",
-		     version->name);
-	igt_assert_neq(version->desc_len, 0);
-	drmFreeVersion(version);
-}
-
-static void test_layout(int fd)
-{
-	(void)fd;
-
-	/* the offsets are checked by the compiler, the numbers here */
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GET_PARAM, 0xc0106440);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_CREATE, 0xc0106441);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, 0xc0206442);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET, 0xc0106444);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_INFO & 0xc000ffff, 0xc0006445);
-}
-
-static void test_get_param(int fd)
-{
-	uint64_t leaves = zcgem_get_param(fd, DRM_ZCGEM_PARAM_LEAF_SIZES);
-	uint64_t backings = zcgem_get_param(fd, DRM_ZCGEM_PARAM_BACKINGS);
-	const uint64_t needed = (1u << DRM_ZCGEM_BACKING_POOL) |
-				(1u << DRM_ZCGEM_BACKING_MEMFD);
-
-	igt_assert_lte_u64(1, zcgem_get_param(fd, DRM_ZCGEM_PARAM_UAPI_VERSION));
-	igt_assert_lte_u64(65536, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES));
-	igt_assert_lte_u64(1ull << 30, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE));
-	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE) %
-			  ZCGEM_PAGE, 0);
-	igt_assert_eq_u64(backings & needed, needed);
-	igt_assert_eq_u64(leaves & 4096, 4096);
-	igt_assert_eq_u64(leaves & ~(4096ull | 2097152 | 1073741824), 0);
-	igt_assert_lte_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_LIVE_INVALIDATION),
-			   1);
-}
-
-static void test_get_param_bad(int fd)
-{
-	static const uint32_t unknown[] = { 0x1000, 0x80000000, 0xffffffff };
-	struct drm_zcgem_get_param arg;
-	uint64_t value;
-	unsigned int bit, i;
-
-	for (i = 0; i < ARRAY_SIZE(unknown); i++)
-		igt_assert_eq(__zcgem_get_param(fd, unknown[i], &value), -EINVAL);
-
-	for (bit = 0; bit < 32; bit++) {
-		memset(&arg, 0, sizeof(arg));
-		arg.param = DRM_ZCGEM_PARAM_UAPI_VERSION;
-		arg.pad = 1u << bit;
-		do_ioctl_err(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &arg, EINVAL);
-	}
-}
+IGT_TEST_DESCRIPTION("Check zcgem objects and handles, their errors, and that nothing is left");
 
 static void test_create_sizes(int fd)
 {
@@ -497,221 +345,6 @@ static void test_close_twice(int fd)
 	igt_assert_eq(__zcgem_close(fd, ~0u), -EINVAL);
 }
 
-static const unsigned long all_ioctls[] = {
-	DRM_IOCTL_ZCGEM_GET_PARAM,
-	DRM_IOCTL_ZCGEM_GEM_CREATE,
-	DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD,
-	DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET,
-	DRM_IOCTL_ZCGEM_GEM_INFO,
-};
-
-static void test_bad_pointer(int fd)
-{
-	struct drm_zcgem_gem_create *create;
-	char *page;
-	unsigned int i;
-
-	page = mmap(NULL, 2 * ZCGEM_PAGE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	igt_assert(page != MAP_FAILED);
-	munmap(page + ZCGEM_PAGE, ZCGEM_PAGE);
-
-	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++) {
-		do_ioctl_err(fd, all_ioctls[i], NULL, EFAULT);
-		/* the last 8 bytes of what is there, and a kernel address */
-		do_ioctl_err(fd, all_ioctls[i], page + ZCGEM_PAGE - 8, EFAULT);
-		do_ioctl_err(fd, all_ioctls[i], (void *)-4096l, EFAULT);
-	}
-
-	/* can be read, but not written: the object must go with the client */
-	create = (void *)page;
-	create->size = ZCGEM_PAGE;
-	igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_READ), 0);
-	do_ioctl_err(fd, DRM_IOCTL_ZCGEM_GEM_CREATE, create, EFAULT);
-
-	igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_NONE), 0);
-	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++)
-		do_ioctl_err(fd, all_ioctls[i], page, EFAULT);
-
-	munmap(page, ZCGEM_PAGE);
-}
-
-static void test_unknown_ioctl(int fd)
-{
-	uint64_t arg[32] = {};
-
-	do_ioctl_err(fd, DRM_IOWR(DRM_COMMAND_BASE + 0x5f, uint64_t), arg, EINVAL);
-	do_ioctl_err(fd, DRM_IO(DRM_COMMAND_BASE + 0x5f), arg, EINVAL);
-	do_ioctl_err(fd, _IOWR('Z', 0x40, uint64_t), arg, ENOTTY);
-}
-
-static void test_struct_sizes(int fd)
-{
-	struct {
-		struct drm_zcgem_get_param arg;
-		uint64_t tail[2];
-	} longer = { .tail = { 0x1122334455667788, 0x99aabbccddeeff00 } };
-	union {
-		struct drm_zcgem_get_param arg;
-		uint64_t words[2];
-	} shorter;
-	union {
-		struct drm_zcgem_gem_info arg;
-		uint64_t words[sizeof(struct drm_zcgem_gem_info) / 8];
-	} info;
-	uint32_t handle;
-	unsigned int i;
-
-	/* a client newer than the driver: what it does not know stays */
-	longer.arg.param = DRM_ZCGEM_PARAM_MAX_RANGES;
-	do_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, longer),
-		 &longer);
-	igt_assert_eq_u64(longer.arg.value,
-			  zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES));
-	igt_assert_eq_u64(longer.tail[0], 0x1122334455667788);
-	igt_assert_eq_u64(longer.tail[1], 0x99aabbccddeeff00);
-
-	/* a client older than the driver: nothing after its end is touched */
-	memset(&shorter, 0xa5, sizeof(shorter));
-	shorter.arg.param = DRM_ZCGEM_PARAM_MAX_RANGES;
-	shorter.arg.pad = 0;
-	do_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GET_PARAM, uint64_t),
-		 &shorter);
-	igt_assert_eq_u64(shorter.words[1], 0xa5a5a5a5a5a5a5a5);
-
-	handle = zcgem_create(fd, 3 * ZCGEM_PAGE, 0);
-	memset(&info, 0xa5, sizeof(info));
-	info.arg.handle = handle;
-	info.arg.pad = 0;
-	do_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + DRM_ZCGEM_GEM_INFO, uint64_t[2]),
-		 &info);
-	igt_assert_eq_u64(info.arg.size, 3 * ZCGEM_PAGE);
-	for (i = 2; i < ARRAY_SIZE(info.words); i++)
-		igt_assert_eq_u64(info.words[i], 0xa5a5a5a5a5a5a5a5);
-}
-
-#ifdef __x86_64__
-/* ioctl() as a 32-bit process makes it: int 0x80, number 54 of that table */
-static int ioctl32(int fd, uint32_t request, void *arg)
-{
-	long ret;
-
-	asm volatile("int $0x80"
-		     : "=a" (ret)
-		     : "a" (54l), "b" ((long)fd), "c" ((long)request),
-		       "d" (arg)
-		     : "memory", "cc", "r8", "r9", "r10", "r11");
-	return (int)ret;
-}
-
-static void test_compat_ioctl(int fd)
-{
-	struct {
-		struct drm_zcgem_get_param param;
-		struct drm_zcgem_gem_create create;
-		struct drm_zcgem_memfd_range ranges[2];
-		struct drm_zcgem_gem_wrap_memfd wrap;
-		struct drm_zcgem_gem_mmap_offset offset;
-		struct drm_zcgem_gem_info info;
-	} *low;
-	int memfd = zcgem_memfd(4 * ZCGEM_PAGE, F_SEAL_SHRINK);
-	int ret;
-
-	low = mmap(NULL, ZCGEM_PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	igt_assert(low != MAP_FAILED);
-
-	low->param.param = DRM_ZCGEM_PARAM_MAX_SIZE;
-	ret = ioctl32(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &low->param);
-	igt_require_f(ret != -ENOSYS, "the kernel has no 32-bit system calls\n");
-	igt_assert_eq(ret, 0);
-	igt_assert_eq_u64(low->param.value,
-			  zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE));
-
-	low->create.size = 5 * ZCGEM_PAGE;
-	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_CREATE, &low->create), 0);
-	low->info.handle = low->create.handle;
-	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_INFO, &low->info), 0);
-	igt_assert_eq_u64(low->info.size, 5 * ZCGEM_PAGE);
-
-	low->ranges[0].fd = memfd;
-	low->ranges[0].offset = 3 * ZCGEM_PAGE;
-	low->ranges[0].size = ZCGEM_PAGE;
-	low->ranges[1].fd = memfd;
-	low->ranges[1].size = 2 * ZCGEM_PAGE;
-	low->wrap.ranges.stride = sizeof(low->ranges[0]);
-	low->wrap.ranges.count = 2;
-	low->wrap.ranges.pointer = (uintptr_t)low->ranges;
-	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &low->wrap), 0);
-	igt_assert_eq_u64(low->wrap.size, 3 * ZCGEM_PAGE);
-
-	low->offset.handle = low->wrap.handle;
-	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET, &low->offset), 0);
-	igt_assert_eq_u64(low->offset.offset,
-			  zcgem_mmap_offset(fd, low->wrap.handle));
-
-	low->param.pad = 1;
-	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &low->param), -EINVAL);
-
-	munmap(low, ZCGEM_PAGE);
-	close(memfd);
-}
-#else
-static void test_compat_ioctl(int fd)
-{
-	(void)fd;
-	igt_skip("the test knows the 32-bit entry of x86-64 only\n");
-}
-#endif
-
-static void test_render_node_permissions(int fd)
-{
-	struct drm_mode_create_dumb dumb = {
-		.width = 16, .height = 16, .bpp = 32,
-	};
-	struct drm_gem_flink flink = {};
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	igt_assert(S_ISCHR(st.st_mode));
-	igt_assert_eq(drmGetNodeTypeFromFd(fd), DRM_NODE_RENDER);
-
-	do_ioctl_err(fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb, EACCES);
-	flink.handle = zcgem_create(fd, ZCGEM_PAGE, 0);
-	do_ioctl_err(fd, DRM_IOCTL_GEM_FLINK, &flink, EACCES);
-}
-
-static void test_card_node(int fd)
-{
-	const uint64_t size = 4 * ZCGEM_PAGE;
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	int card = zcgem_open_card();
-	struct drm_zcgem_gem_info info;
-	uint32_t handle;
-	void *map;
-
-	igt_assert_eq(drmGetNodeTypeFromFd(card), DRM_NODE_PRIMARY);
-	igt_assert_eq_u64(zcgem_get_param(card, DRM_ZCGEM_PARAM_MAX_SIZE),
-			  zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE));
-
-	handle = zcgem_create(card, size, 0);
-	gem_close(card, handle);
-
-	handle = zcgem_wrap_memfd(card, memfd, 0, size, 0);
-	zcgem_info(card, handle, &info);
-	igt_assert_eq_u64(info.size, size);
-	map = zcgem_mmap(card, handle, size, PROT_READ | PROT_WRITE);
-	zcgem_fill(map, size, 1);
-	munmap(map, size);
-
-	map = zcgem_map_memfd(memfd, 0, size);
-	zcgem_check(map, size, 1);
-	munmap(map, size);
-
-	close(card);
-	zcgem_release_memfd(memfd);
-}
-
 static void test_open_close(int fd)
 {
 	unsigned int rounds = zcgem_rounds(1000), i;
@@ -798,22 +431,6 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("The driver says its name");
-	igt_subtest("version")
-		zcgem_run_counted(fd, test_version);
-
-	igt_describe("64-bit and 32-bit callers see the same structures");
-	igt_subtest("layout")
-		zcgem_run_counted(fd, test_layout);
-
-	igt_describe("Every parameter has a value that makes sense");
-	igt_subtest("get-param")
-		zcgem_run_counted(fd, test_get_param);
-
-	igt_describe("Unknown parameters and padding that is not zero are refused");
-	igt_subtest("get-param-bad")
-		zcgem_run_refused(fd, test_get_param_bad);
-
 	igt_describe("Sizes are rounded up to pages; all of the object can be used");
 	igt_subtest("create-sizes")
 		zcgem_run_counted(fd, test_create_sizes);
@@ -857,30 +474,6 @@ int igt_main()
 	igt_describe("A handle can be closed once");
 	igt_subtest("close-twice")
 		zcgem_run_counted(fd, test_close_twice);
-
-	igt_describe("An argument that cannot be read or written gives EFAULT");
-	igt_subtest("bad-pointer")
-		zcgem_run_counted(fd, test_bad_pointer);
-
-	igt_describe("Numbers that the driver does not have are refused");
-	igt_subtest("unknown-ioctl")
-		zcgem_run_counted(fd, test_unknown_ioctl);
-
-	igt_describe("Callers with shorter and longer structures are served");
-	igt_subtest("struct-sizes")
-		zcgem_run_counted(fd, test_struct_sizes);
-
-	igt_describe("The same calls work through the 32-bit entry");
-	igt_subtest("compat-ioctl")
-		zcgem_run_counted(fd, test_compat_ioctl);
-
-	igt_describe("The render node refuses what only the card node may do");
-	igt_subtest("render-node-permissions")
-		zcgem_run_counted(fd, test_render_node_permissions);
-
-	igt_describe("The ioctls work on the card node, too");
-	igt_subtest("card-node")
-		zcgem_run_counted(fd, test_card_node);
 
 	igt_describe("Closing the descriptor frees all its objects");
 	igt_subtest("open-close")

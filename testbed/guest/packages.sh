@@ -27,7 +27,7 @@ zcgem top --once
 zcgem objects --json
 
 step an IGT test
-IGT_FORCE_DRIVER=zcgem /usr/libexec/igt-gpu-tools/zcgem_basic --run-subtest get-param >/tmp/igt 2>&1 ||
+IGT_FORCE_DRIVER=zcgem /usr/libexec/igt-gpu-tools/zcgem_uapi --run-subtest get-param >/tmp/igt 2>&1 ||
 	{ cat /tmp/igt; exit 1; }
 grep -q 'SUCCESS' /tmp/igt
 
