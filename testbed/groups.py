@@ -72,9 +72,9 @@ def groups():
         Group("failure", "igt", timeout=300, programs=["zcgem_failure"], named=True),
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", named=True, stock=False),
         Group("memory", "igt", timeout=500,
-              programs=["zcgem_account", "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool",
-                        "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork",
-                        "zcgem_userptr_mm"]),
+              programs=["zcgem_account", "zcgem_account_refund", "zcgem_fdinfo",
+                        "zcgem_long_lists", "zcgem_pool", "zcgem_residency",
+                        "zcgem_userptr", "zcgem_userptr_fork", "zcgem_userptr_mm"]),
         # Its last test has the OOM killer end a program beside objects of udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
               options=machine.Options(mem="1536M"), quiet=600,

@@ -205,6 +205,20 @@ uint64_t zcgem_pinned_folios(int fd)
 }
 
 /**
+ * zcgem_charged_pages:
+ * @fd: zcgem descriptor
+ *
+ * Returns: How many pages the driver has charged to users, once that is at rest.
+ */
+uint64_t zcgem_charged_pages(int fd)
+{
+	struct zcgem_snapshot snap;
+
+	zcgem_take_snapshot(fd, &snap);
+	return snap.charged_pages;
+}
+
+/**
  * zcgem_check_leaks:
  * @fd: zcgem descriptor
  * @before: counts to compare with

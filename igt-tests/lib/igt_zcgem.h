@@ -50,6 +50,7 @@ int zcgem_open_card(void);
 int zcgem_count_fds(void);
 void zcgem_take_snapshot(int fd, struct zcgem_snapshot *snap);
 uint64_t zcgem_pinned_folios(int fd);
+uint64_t zcgem_charged_pages(int fd);
 bool zcgem_counts_come_back(int fd, const struct zcgem_snapshot *before);
 void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before);
 void zcgem_run_counted(int fd, void (*test)(int fd));
