@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * udmabuf's ioctls on zcgem's nodes: they answer as /dev/udmabuf does, where a client can
- * tell, and take more.
+ * tell, and their dma-bufs are as its are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include "igt.h"
 #include "igt_udmabuf.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_share.h"
 
 /**
  * TEST: zcgem udmabuf
@@ -30,27 +32,6 @@
  *
  * SUBTEST: numbers
  * Description: Ioctl numbers and structures are udmabuf's.
- *
- * SUBTEST: create
- * Description: One range: the dma-buf is the memfd's memory.
- *
- * SUBTEST: create-list
- * Description: Ranges of several memfds in list order.
- *
- * SUBTEST: overlapping
- * Description: Ranges that overlap share their memory, as do dma-bufs.
- *
- * SUBTEST: many-items
- * Description: 1025 scattered pages, one item more than udmabuf takes (class 14).
- *
- * SUBTEST: most-items
- * Description: The largest list is one dma-buf, page for page (class 14).
- *
- * SUBTEST: large
- * Description: More than the 64 MiB that udmabuf takes (class 2).
- *
- * SUBTEST: hugetlb
- * Description: Scattered 4 KiB pages of huge ones, and the whole (class 6).
  *
  * SUBTEST: node-readonly
  * Description: A node opened for reading gives a writable dma-buf.
@@ -93,64 +74,6 @@ IGT_TEST_DESCRIPTION("Check udmabuf's ioctls");
 #define UDMABUF		"/dev/udmabuf"
 #define CALLER32	"udmabuf_caller32"
 
-static int must_create(int fd, int memfd, uint64_t page, uint64_t pages)
-{
-	int dmabuf = __udmabuf_create(fd, memfd, PAGES(page), PAGES(pages), UDMABUF_FLAGS_CLOEXEC);
-
-	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE: %s\n", strerror(-dmabuf));
-	return dmabuf;
-}
-
-static int must_create_list(int fd, struct udmabuf_create_list *list)
-{
-	int dmabuf = __udmabuf_create_list(fd, list);
-
-	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST: %s\n", strerror(-dmabuf));
-	return dmabuf;
-}
-
-static char *map_dmabuf(int dmabuf, uint64_t size, int prot)
-{
-	void *map = mmap(NULL, size, prot, MAP_SHARED, dmabuf, 0);
-
-	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
-	return map;
-}
-
-/* What stands at the end of a page tells it from the others. */
-static volatile uint64_t *word(void *map, uint64_t page)
-{
-	return (volatile uint64_t *)((char *)map + PAGES(page + 1)) - 1;
-}
-
-/* Every page of the list must be the memory of its page in the memfds' mappings. */
-static void check_list(int dmabuf, const struct udmabuf_create_list *list, void *const *files,
-		       const int *memfds)
-{
-	uint64_t total = 0, page = 0;
-	uint32_t i, f;
-	char *map;
-
-	for (i = 0; i < list->count; i++)
-		total += list->list[i].size;
-	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_END), total);
-	map = map_dmabuf(dmabuf, total, PROT_RW);
-
-	for (i = 0; i < list->count; i++) {
-		uint64_t first = list->list[i].offset / ZCGEM_PAGE, n;
-
-		for (f = 0; memfds[f] != (int)list->list[i].memfd; f++)
-			;
-		for (n = 0; n < list->list[i].size / ZCGEM_PAGE; n++, page++) {
-			*word(files[f], first + n) = 2 * page + 1;
-			igt_assert_eq_u64(*word(map, page), 2 * page + 1);
-			*word(map, page) = 2 * page + 2;
-			igt_assert_eq_u64(*word(files[f], first + n), 2 * page + 2);
-		}
-	}
-	munmap(map, total);
-}
-
 static void test_numbers(int fd)
 {
 	(void)fd;
@@ -166,167 +89,11 @@ static void test_numbers(int fd)
 	igt_assert_eq_u64(sizeof(struct udmabuf_create_list), 8);
 }
 
-static void test_create(int fd)
-{
-	int memfd = zcgem_memfd(PAGES(32), F_SEAL_SHRINK);
-	void *file = zcgem_map_memfd(memfd, 0, PAGES(32));
-	int dmabuf = must_create(fd, memfd, 7, 23);
-	char *map = map_dmabuf(dmabuf, PAGES(23), PROT_RW);
-
-	zcgem_fill(file, PAGES(32), 1);
-	igt_assert(!memcmp(map, (char *)file + PAGES(7), PAGES(23)));
-	zcgem_fill(map, PAGES(23), 2);
-	zcgem_check((char *)file + PAGES(7), PAGES(23), 2);
-
-	munmap(map, PAGES(23));
-	munmap(file, PAGES(32));
-	close(dmabuf);
-	close(memfd);
-}
-
-static void test_create_list(int fd)
-{
-	struct udmabuf_create_list *list = udmabuf_new_list(30);
-	int memfds[3], dmabuf;
-	void *files[3];
-	uint32_t i;
-
-	for (i = 0; i < 3; i++) {
-		memfds[i] = zcgem_memfd(PAGES(64), F_SEAL_SHRINK);
-		files[i] = zcgem_map_memfd(memfds[i], 0, PAGES(64));
-	}
-	for (i = 0; i < 30; i++)
-		udmabuf_set_item(list, i, memfds[i % 3], 60 - 2 * i, 1 + i % 4);
-	dmabuf = must_create_list(fd, list);
-	check_list(dmabuf, list, files, memfds);
-
-	close(dmabuf);
-	for (i = 0; i < 3; i++) {
-		munmap(files[i], PAGES(64));
-		close(memfds[i]);
-	}
-	free(list);
-}
-
-static void test_overlapping(int fd)
-{
-	int memfd = zcgem_memfd(PAGES(16), F_SEAL_SHRINK), dmabuf, second;
-	void *file = zcgem_map_memfd(memfd, 0, PAGES(16));
-	struct udmabuf_create_list *list = udmabuf_new_list(4);
-	volatile char *map, *other;
-
-	udmabuf_set_item(list, 0, memfd, 0, 8);
-	udmabuf_set_item(list, 1, memfd, 4, 8);
-	udmabuf_set_item(list, 2, memfd, 0, 1);
-	udmabuf_set_item(list, 3, memfd, 0, 1);
-	dmabuf = must_create_list(fd, list);
-	check_list(dmabuf, list, &file, &memfd);
-	map = map_dmabuf(dmabuf, PAGES(18), PROT_RW);
-	map[0] = 1;
-	igt_assert_eq(map[PAGES(16)], 1);
-	map[PAGES(17)] = 2;
-	igt_assert_eq(map[0], 2);
-	map[PAGES(4)] = 3;
-	igt_assert_eq(map[PAGES(8)], 3);
-
-	second = must_create(fd, memfd, 4, 1);
-	other = map_dmabuf(second, PAGES(1), PROT_RW);
-	igt_assert_eq(other[0], 3);
-	other[0] = 4;
-	igt_assert_eq(map[PAGES(4)], 4);
-	igt_assert_eq(map[PAGES(8)], 4);
-
-	munmap((void *)other, PAGES(1));
-	munmap((void *)map, PAGES(18));
-	munmap(file, PAGES(16));
-	close(second);
-	close(dmabuf);
-	close(memfd);
-	free(list);
-}
-
-/* Single pages from the end to the start, so that no two items are one range. */
-static void many_items(int fd, uint32_t count)
-{
-	int memfd = zcgem_memfd(PAGES(count), F_SEAL_SHRINK), dmabuf;
-	void *file = zcgem_map_memfd(memfd, 0, PAGES(count));
-	struct udmabuf_create_list *list = udmabuf_new_list(count);
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		udmabuf_set_item(list, i, memfd, count - 1 - i, 1);
-	dmabuf = must_create_list(fd, list);
-	check_list(dmabuf, list, &file, &memfd);
-
-	close(dmabuf);
-	munmap(file, PAGES(count));
-	close(memfd);
-	free(list);
-}
-
-static void test_many_items(int fd)
-{
-	many_items(fd, 1025);
-}
-
-static void test_most_items(int fd)
-{
-	uint64_t most = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
-
-	igt_assert_lte_u64(8192, most);
-	many_items(fd, most);
-}
-
-static void test_large(int fd)
-{
-	const uint64_t pages = (96ull << 20) / ZCGEM_PAGE;
-	int memfd = zcgem_memfd(PAGES(pages), F_SEAL_SHRINK);
-	void *file = zcgem_map_memfd(memfd, 0, PAGES(pages));
-	int dmabuf = must_create(fd, memfd, 0, pages);
-	char *map = map_dmabuf(dmabuf, PAGES(pages), PROT_RW);
-	uint64_t page;
-
-	for (page = 0; page < pages; page += 61) {
-		*word(map, page) = page;
-		igt_assert_eq_u64(*word(file, page), page);
-	}
-
-	munmap(map, PAGES(pages));
-	munmap(file, PAGES(pages));
-	close(dmabuf);
-	close(memfd);
-}
-
-static void test_hugetlb(int fd)
-{
-	const uint64_t size = 2 * ZCGEM_HUGE, pages = size / ZCGEM_PAGE;
-	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK), dmabuf;
-	void *file = zcgem_map_memfd(memfd, 0, size);
-	struct udmabuf_create_list *list = udmabuf_new_list(pages / 8);
-	uint32_t i;
-
-	for (i = 0; i < pages / 8; i++)
-		udmabuf_set_item(list, i, memfd, (i * 37 * 8 + i % 8) % pages, 1);
-	dmabuf = must_create_list(fd, list);
-	check_list(dmabuf, list, &file, &memfd);
-	close(dmabuf);
-
-	list->count = 1;
-	udmabuf_set_item(list, 0, memfd, 0, pages);
-	dmabuf = must_create_list(fd, list);
-	check_list(dmabuf, list, &file, &memfd);
-	close(dmabuf);
-
-	munmap(file, size);
-	close(memfd);
-	free(list);
-}
-
 static void check_writable(int fd, int memfd)
 {
 	void *file = zcgem_map_memfd(memfd, 0, PAGES(2));
-	int dmabuf = must_create(fd, memfd, 0, 2);
-	char *map = map_dmabuf(dmabuf, PAGES(2), PROT_RW);
+	int dmabuf = udmabuf_create_pages(fd, memfd, 0, 2);
+	char *map = map_dmabuf(dmabuf, PAGES(2));
 
 	igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, O_RDWR);
 	zcgem_fill(map, PAGES(2), 3);
@@ -359,8 +126,9 @@ static void test_card_node(int fd)
 
 static void check_readonly(int dmabuf, const void *file)
 {
-	char *map = map_dmabuf(dmabuf, PAGES(2), PROT_READ);
+	void *map = mmap(NULL, PAGES(2), PROT_READ, MAP_SHARED, dmabuf, 0);
 
+	igt_assert(map != MAP_FAILED);
 	igt_assert(!memcmp(map, file, PAGES(2)));
 	igt_assert_eq(fcntl(dmabuf, F_GETFL) & O_ACCMODE, O_RDONLY);
 	igt_assert_eq(mprotect(map, PAGES(2), PROT_RW), -1);
@@ -380,13 +148,13 @@ static void test_memfd_readonly(int fd)
 	int i;
 
 	zcgem_fill(file, PAGES(2), 4);
-	check_readonly(must_create(fd, reader, 0, 2), file);
+	check_readonly(udmabuf_create_pages(fd, reader, 0, 2), file);
 
 	/* one such item, wherever it stands, makes it so for the whole */
 	for (i = 0; i < 2; i++) {
 		udmabuf_set_item(list, i, reader, i, 1);
 		udmabuf_set_item(list, !i, memfd, !i, 1);
-		check_readonly(must_create_list(fd, list), file);
+		check_readonly(udmabuf_create_list(fd, list), file);
 	}
 
 	munmap(file, PAGES(2));
@@ -410,7 +178,7 @@ static void test_cloexec(int fd)
 		close(dmabuf);
 
 		list->flags = i ? UDMABUF_FLAGS_CLOEXEC : 0;
-		dmabuf = must_create_list(fd, list);
+		dmabuf = udmabuf_create_list(fd, list);
 		igt_assert_eq(fcntl(dmabuf, F_GETFD), want);
 		close(dmabuf);
 	}
@@ -436,7 +204,7 @@ static void test_ignored(int fd)
 	udmabuf_set_item(list, 0, memfd, 0, 1);
 	list->flags = ~0u;
 	list->list[0].__pad = ~0u;
-	close(must_create_list(fd, list));
+	close(udmabuf_create_list(fd, list));
 	close(memfd);
 	free(list);
 }
@@ -446,7 +214,7 @@ static void test_dma_buf(int fd)
 	int memfd = zcgem_memfd(PAGES(3), F_SEAL_SHRINK);
 	struct dma_buf_export_sync_file fence = { .flags = DMA_BUF_SYNC_RW };
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
-	int dmabuf = must_create(fd, memfd, 0, 3);
+	int dmabuf = udmabuf_create_pages(fd, memfd, 0, 3);
 
 	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_END), PAGES(3));
 	igt_assert_eq_u64(lseek(dmabuf, 0, SEEK_SET), 0);
@@ -467,12 +235,12 @@ static void test_outlives_node(int fd)
 {
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), node = drm_reopen_driver(fd);
 	void *file = zcgem_map_memfd(memfd, 0, PAGES(4));
-	int dmabuf = must_create(node, memfd, 0, 4);
+	int dmabuf = udmabuf_create_pages(node, memfd, 0, 4);
 	char *map;
 
 	close(memfd);
 	close(node);
-	map = map_dmabuf(dmabuf, PAGES(4), PROT_RW);
+	map = map_dmabuf(dmabuf, PAGES(4));
 	close(dmabuf);
 	zcgem_fill(map, PAGES(4), 5);
 	zcgem_check(file, PAGES(4), 5);
@@ -483,7 +251,7 @@ static void test_outlives_node(int fd)
 static void test_no_handle(int fd)
 {
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
-	int dmabuf = must_create(fd, memfd, 0, 4);
+	int dmabuf = udmabuf_create_pages(fd, memfd, 0, 4);
 	struct drm_zcgem_gem_info info;
 	uint32_t handle;
 
@@ -676,9 +444,9 @@ static void test_memlock_limit(int fd)
 		/* a user that nobody else is, without CAP_IPC_LOCK */
 		igt_assert_eq(setresuid(65432, 65432, 65432), 0);
 		igt_assert_eq(__udmabuf_create(fd, memfd, 0, PAGES(65), 0), -ENOMEM);
-		first = must_create(fd, memfd, 0, 40);
+		first = udmabuf_create_pages(fd, memfd, 0, 40);
 		igt_assert_eq(__udmabuf_create(fd, memfd, PAGES(40), PAGES(25), 0), -ENOMEM);
-		second = must_create(fd, memfd, 40, 24);
+		second = udmabuf_create_pages(fd, memfd, 40, 24);
 		close(first);
 		close(second);
 	}
@@ -696,34 +464,6 @@ int igt_main()
 	igt_describe("Ioctl numbers and structures are udmabuf's");
 	igt_subtest("numbers")
 		zcgem_run_counted(fd, test_numbers);
-
-	igt_describe("One range: the dma-buf is the memfd's memory");
-	igt_subtest("create")
-		zcgem_run_counted(fd, test_create);
-
-	igt_describe("Ranges of several memfds in list order");
-	igt_subtest("create-list")
-		zcgem_run_counted(fd, test_create_list);
-
-	igt_describe("Ranges that overlap share their memory, as do dma-bufs");
-	igt_subtest("overlapping")
-		zcgem_run_counted(fd, test_overlapping);
-
-	igt_describe("1025 scattered pages, one item more than udmabuf takes (class 14)");
-	igt_subtest("many-items")
-		zcgem_run_counted(fd, test_many_items);
-
-	igt_describe("The largest list is one dma-buf, page for page (class 14)");
-	igt_subtest("most-items")
-		zcgem_run_counted(fd, test_most_items);
-
-	igt_describe("More than the 64 MiB that udmabuf takes (class 2)");
-	igt_subtest("large")
-		zcgem_run_counted(fd, test_large);
-
-	igt_describe("Scattered 4 KiB pages of huge ones, and the whole (class 6)");
-	igt_subtest("hugetlb")
-		zcgem_run_counted(fd, test_hugetlb);
 
 	igt_describe("A node opened for reading gives a writable dma-buf");
 	igt_subtest("node-readonly")

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "igt_core.h"
@@ -92,4 +93,37 @@ int __udmabuf_create(int fd, int memfd, uint64_t offset, uint64_t size, uint32_t
 	};
 
 	return __udmabuf_ioctl(fd, UDMABUF_CREATE, &arg);
+}
+
+/**
+ * udmabuf_create_list:
+ * @fd: /dev/udmabuf or a node of zcgem
+ * @list: the items
+ *
+ * Returns: The dma-buf.
+ */
+int udmabuf_create_list(int fd, struct udmabuf_create_list *list)
+{
+	int dmabuf = __udmabuf_create_list(fd, list);
+
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE_LIST: %s\n", strerror(-dmabuf));
+	return dmabuf;
+}
+
+/**
+ * udmabuf_create_pages:
+ * @fd: /dev/udmabuf or a node of zcgem
+ * @memfd: a memfd
+ * @page: the first page in it
+ * @pages: how many
+ *
+ * Returns: The dma-buf, which is closed on exec.
+ */
+int udmabuf_create_pages(int fd, int memfd, uint64_t page, uint64_t pages)
+{
+	int dmabuf = __udmabuf_create(fd, memfd, page * ZCGEM_PAGE, pages * ZCGEM_PAGE,
+				      UDMABUF_FLAGS_CLOEXEC);
+
+	igt_assert_f(dmabuf >= 0, "UDMABUF_CREATE: %s\n", strerror(-dmabuf));
+	return dmabuf;
 }
