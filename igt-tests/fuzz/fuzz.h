@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "zcgem_drm.h"
+
 #define FUZZ_WORDS	4	/* of a page that are looked at */
 #define FUZZ_EXTENT	24	/* most pages of a file or an object */
 #define FUZZ_PAGES	2048
@@ -76,6 +78,18 @@ struct fuzz_file {
 	int npages;
 	bool no_shrink, no_grow, no_write;
 	int pages[FUZZ_EXTENT];
+};
+
+/**
+ * struct fuzz_part - Part of a file.
+ * @file: the file
+ * @first: its first page there
+ * @npages: how many
+ */
+struct fuzz_part {
+	struct fuzz_file *file;
+	int first;
+	int npages;
 };
 
 /**
@@ -262,6 +276,8 @@ int fuzz_file_page(struct fuzz *f, struct fuzz_file *file, int page);
 struct fuzz_file *fuzz_file_new(struct fuzz *f, bool anonymous, uint32_t choice);
 void fuzz_file_put(struct fuzz *f, struct fuzz_file *file);
 void fuzz_file_punch(struct fuzz *f, struct fuzz_file *file, int first, int npages);
+struct fuzz_part fuzz_choose_part(const struct fuzz *f, int files, uint64_t choice);
+struct drm_zcgem_userptr_range fuzz_part_range(const struct fuzz_part *part);
 
 struct fuzz_memory *fuzz_memory_new(struct fuzz *f, int kind, int client, int npages);
 void fuzz_memory_get(struct fuzz_memory *memory);
@@ -271,17 +287,20 @@ int fuzz_charged(struct fuzz *f);
 
 struct fuzz_handle *fuzz_find_handle(struct fuzz *f, uint32_t choice);
 struct fuzz_handle *fuzz_free_handle(struct fuzz *f);
+void fuzz_add_handle(struct fuzz *f, struct fuzz_memory *memory, int client, uint32_t handle);
 struct fuzz_dmabuf *fuzz_find_dmabuf(struct fuzz *f, uint32_t choice);
 struct fuzz_dmabuf *fuzz_free_dmabuf(struct fuzz *f);
+void fuzz_add_dmabuf(struct fuzz *f, struct fuzz_memory *memory, int fd);
 struct fuzz_view *fuzz_find_view(struct fuzz *f, uint32_t choice);
 struct fuzz_view *fuzz_free_view(struct fuzz *f);
 bool fuzz_is_foreign(const struct fuzz *f, const struct fuzz_handle *handle);
 
-/* fuzz_calls.c, fuzz_views.c, fuzz_work.c, fuzz_mirror.c: operations */
+/* fuzz_make.c, fuzz_calls.c, fuzz_views.c, fuzz_work.c, fuzz_mirror.c: operations */
 void fuzz_create(struct fuzz *f);
 void fuzz_wrap_memfd(struct fuzz *f);
 void fuzz_wrap_userptr(struct fuzz *f);
 void fuzz_udmabuf(struct fuzz *f);
+
 void fuzz_close_handle(struct fuzz *f);
 void fuzz_export(struct fuzz *f);
 void fuzz_export_at_limit(struct fuzz *f);

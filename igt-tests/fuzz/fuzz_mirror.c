@@ -45,13 +45,8 @@ void fuzz_mirror(struct fuzz *f)
 	const struct fuzz_op *op = f->op;
 	int client = op->a % FUZZ_CLIENTS, ret, expected = 0;
 	struct fuzz_mirror *mirror = find_mirror(f, false, 0);
-	struct fuzz_file *file = f->files[op->b % FUZZ_FILES];
-	int first = (op->b >> 8) % file->npages;
-	int npages = 1 + (op->b >> 16) % (file->npages - first);
-	struct drm_zcgem_userptr_range range = {
-		.address = (uintptr_t)file->map + first * ZCGEM_PAGE,
-		.size = npages * ZCGEM_PAGE,
-	};
+	struct fuzz_part part = fuzz_choose_part(f, FUZZ_FILES, op->b);
+	struct drm_zcgem_userptr_range range = fuzz_part_range(&part);
 	struct drm_zcgem_gem_wrap_userptr arg = {
 		.ranges = {
 			.stride = sizeof(range), .count = 1, .pointer = (uintptr_t)&range,
@@ -83,10 +78,10 @@ void fuzz_mirror(struct fuzz *f)
 	if (ret)
 		return;
 	*mirror = (struct fuzz_mirror){
-		.file = file, .client = client, .handle = arg.handle, .first = first,
-		.npages = npages, .readonly = op->a & 0x80,
+		.file = part.file, .client = client, .handle = arg.handle, .first = part.first,
+		.npages = part.npages, .readonly = op->a & 0x80,
 	};
-	file->refs++;
+	part.file->refs++;
 }
 
 static void close_mirror(struct fuzz *f, struct fuzz_mirror *mirror)

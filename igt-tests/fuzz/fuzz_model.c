@@ -239,6 +239,39 @@ void fuzz_file_punch(struct fuzz *f, struct fuzz_file *file, int first, int npag
 }
 
 /**
+ * fuzz_choose_part:
+ * @f: the sequence
+ * @files: how many of its files to choose from
+ * @choice: chooses
+ *
+ * Returns: A part of one of them.
+ */
+struct fuzz_part fuzz_choose_part(const struct fuzz *f, int files, uint64_t choice)
+{
+	struct fuzz_file *file = f->files[choice % files];
+	int first = (choice >> 8) % file->npages;
+
+	return (struct fuzz_part){
+		.file = file, .first = first,
+		.npages = 1 + (choice >> 16) % (file->npages - first),
+	};
+}
+
+/**
+ * fuzz_part_range:
+ * @part: part of a file
+ *
+ * Returns: Where it is mapped.
+ */
+struct drm_zcgem_userptr_range fuzz_part_range(const struct fuzz_part *part)
+{
+	return (struct drm_zcgem_userptr_range){
+		.address = (uintptr_t)part->file->map + part->first * ZCGEM_PAGE,
+		.size = part->npages * ZCGEM_PAGE,
+	};
+}
+
+/**
  * fuzz_memory_new:
  * @f: the sequence
  * @kind: one of enum drm_zcgem_backing
@@ -385,6 +418,21 @@ struct fuzz_handle *fuzz_free_handle(struct fuzz *f)
 }
 
 /**
+ * fuzz_add_handle:
+ * @f: the sequence, with a free entry
+ * @memory: what the handle names
+ * @client: whose it is
+ * @handle: the name
+ */
+void fuzz_add_handle(struct fuzz *f, struct fuzz_memory *memory, int client, uint32_t handle)
+{
+	struct fuzz_handle *entry = fuzz_free_handle(f);
+
+	*entry = (struct fuzz_handle){ .memory = memory, .client = client, .handle = handle };
+	fuzz_memory_get(memory);
+}
+
+/**
  * fuzz_find_dmabuf:
  * @f: the sequence
  * @choice: chooses
@@ -405,6 +453,20 @@ struct fuzz_dmabuf *fuzz_find_dmabuf(struct fuzz *f, uint32_t choice)
 struct fuzz_dmabuf *fuzz_free_dmabuf(struct fuzz *f)
 {
 	return find_entry(f->dmabufs, sizeof(*f->dmabufs), FUZZ_DMABUFS, false, 0);
+}
+
+/**
+ * fuzz_add_dmabuf:
+ * @f: the sequence, with a free entry
+ * @memory: what the dma-buf is of
+ * @fd: the descriptor
+ */
+void fuzz_add_dmabuf(struct fuzz *f, struct fuzz_memory *memory, int fd)
+{
+	struct fuzz_dmabuf *entry = fuzz_free_dmabuf(f);
+
+	*entry = (struct fuzz_dmabuf){ .memory = memory, .fd = fd };
+	fuzz_memory_get(memory);
 }
 
 /**
