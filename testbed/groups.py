@@ -67,7 +67,7 @@ def groups():
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync"]),
         Group("svm", "igt", timeout=500,
               programs=["zcgem_svm", "zcgem_svm_follow", "zcgem_svm_process",
-                        "zcgem_svm_stress"]),
+                        "zcgem_svm_refused", "zcgem_svm_stress"]),
         Group("fuzz", "igt", timeout=900, programs=["zcgem_fuzz"], quiet=180),
         Group("failure", "igt", timeout=300, programs=["zcgem_failure"], named=True),
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", named=True, stock=False),

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What cannot be mirrored, and calls that are wrong: each gives its errno and leaves nothing
+ * behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_svm.h"
+#include "igt_zcgem_unfit.h"
+#include "igt_zcgem_wrap.h"
+
+/**
+ * TEST: zcgem svm refused
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Memory management tests
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check what cannot be mirrored, and that nothing is left.
+ *
+ * SUBTEST: bad-arguments
+ * Description: Bad flags, alignments, ranges and pointers are refused and leave nothing behind (class 3).
+ *
+ * SUBTEST: bad-address
+ * Description: Addresses that are not mapped, in part or at all, or not the caller's are refused (class 12).
+ *
+ * SUBTEST: bad-protection
+ * Description: Memory that the caller may not read or write is refused (class 9).
+ *
+ * SUBTEST: refused-pfnmap
+ * Description: Mappings of bare frames are refused.
+ *
+ * SUBTEST: refused-zcgem
+ * Description: Mappings of a zcgem object or of its dma-buf are refused (class 8).
+ *
+ * SUBTEST: refused-secret
+ * Description: Secret memory, which the kernel itself has not mapped, is refused.
+ *
+ * SUBTEST: refused-ramfs
+ * Description: Files without write-back are refused.
+ */
+
+IGT_TEST_DESCRIPTION("Check what cannot be mirrored, and that nothing is left");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define RW		(PROT_READ | PROT_WRITE)
+#define OLD		(1ull << 32)
+#define NEW		(2ull << 32)
+
+/* Wraps, and lets go of the object if that worked. */
+static int try_wrap(int fd, const void *address, uint64_t size, uint32_t flags)
+{
+	uint32_t handle;
+	int err = __zcgem_wrap_svm(fd, address, size, flags, &handle);
+
+	if (!err)
+		gem_close(fd, handle);
+	return err;
+}
+
+static void expect_refused(int fd, const void *address, uint64_t size)
+{
+	igt_assert_eq(try_wrap(fd, address, size, DRM_ZCGEM_WRAP_READONLY), -EFAULT);
+	igt_assert_eq(try_wrap(fd, address, size, 0), -EFAULT);
+}
+
+static void test_bad_arguments(int fd)
+{
+	const uint64_t size = PAGES(4);
+	char *user = zcgem_anonymous(size);
+	struct drm_zcgem_userptr_range range = zcgem_address_range(user, size);
+	uint32_t handle, bit;
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+
+	for (bit = 2; bit < 32; bit++)
+		igt_assert_eq(try_wrap(fd, user, size, 1u << bit), -EINVAL);
+	/* memfds are not mirrored */
+	igt_assert_eq(__zcgem_wrap_file(fd, memfd, size, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EINVAL);
+	close(memfd);
+
+	igt_assert_eq(try_wrap(fd, user + 1, size, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, size - 1, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, 0, 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, (void *)-ZCGEM_PAGE, PAGES(2), 0), -EINVAL);
+	igt_assert_eq(try_wrap(fd, user, (1ull << 39) + ZCGEM_PAGE, 0), -EFBIG);
+	igt_assert_eq(__zcgem_wrap_userptr(fd, &range, 0, DRM_ZCGEM_WRAP_SVM, &handle), -EINVAL);
+	igt_assert_eq(__zcgem_wrap_userptr(fd, (void *)8, 1, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EFAULT);
+	munmap(user, size);
+}
+
+static void test_bad_address(int fd)
+{
+	const uint64_t size = PAGES(64);
+	char *user = zcgem_anonymous(size);
+	const struct drm_zcgem_userptr_range ranges[] = {
+		zcgem_address_range(user, PAGES(8)),
+		zcgem_address_range(user + PAGES(30), PAGES(8)),
+	};
+	uint32_t handle;
+
+	zcgem_mark_all(user, size, OLD);
+	munmap(user + PAGES(32), PAGES(1));
+	expect_refused(fd, user, size);
+	expect_refused(fd, user + PAGES(32), PAGES(1));
+	expect_refused(fd, user + PAGES(31), PAGES(2));
+	expect_refused(fd, user + PAGES(32), PAGES(2));
+	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, 2, DRM_ZCGEM_WRAP_SVM, &handle),
+		      -EFAULT);
+	igt_assert_eq(try_wrap(fd, user, PAGES(32), 0), 0);
+
+	expect_refused(fd, (void *)0, PAGES(1));
+	expect_refused(fd, (void *)0x7ffffffff000, PAGES(1));
+	expect_refused(fd, (void *)0x800000000000, PAGES(1));
+	expect_refused(fd, (void *)0xffffffff81000000, PAGES(16));
+	expect_refused(fd, (void *)0xffff888000000000, PAGES(1));
+	munmap(user, size);
+}
+
+static void test_bad_protection(int fd)
+{
+	const uint64_t size = PAGES(8);
+	char *user = zcgem_anonymous(size);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	char *reader = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
+
+	igt_assert(reader != MAP_FAILED);
+	zcgem_mark_all(user, size, OLD);
+	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_READ), 0);
+	igt_assert_eq(try_wrap(fd, user, size, 0), -EFAULT);
+	igt_assert_eq(try_wrap(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
+	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_NONE), 0);
+	expect_refused(fd, user, size);
+
+	igt_assert_eq(try_wrap(fd, reader, size, 0), -EFAULT);
+	igt_assert_eq(try_wrap(fd, reader, size, DRM_ZCGEM_WRAP_READONLY), 0);
+	munmap(reader, size);
+	munmap(user, size);
+	close(memfd);
+}
+
+static void test_refused_pfnmap(int fd)
+{
+	unsigned int tried = zcgem_refuse_frames(fd, expect_refused);
+	char *vdso = zcgem_find_mapping("[vdso]");
+
+	if (vdso) {
+		tried++;
+		expect_refused(fd, vdso, PAGES(1));
+	}
+	igt_require_f(tried, "neither [vvar], [vdso] nor /dev/mem can be mapped\n");
+}
+
+static void test_refused_zcgem(int fd)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE;
+	uint32_t handle = zcgem_create(fd, size, 0);
+	char *object = zcgem_mmap(fd, handle, size, RW), *export;
+	char *user = zcgem_anonymous(PAGES(4));
+	uint32_t small = zcgem_create(fd, PAGES(4), 0);
+	int dmabuf = zcgem_export(fd, handle), other = zcgem_export(fd, small);
+	struct svm svm;
+
+	export = mmap(NULL, size, RW, MAP_SHARED, dmabuf, 0);
+	igt_assert(export != MAP_FAILED);
+	expect_refused(fd, object, PAGES(1));
+	zcgem_mark_all(object, size, OLD);
+	expect_refused(fd, object, size);
+	expect_refused(fd, object + PAGES(77), PAGES(1));
+	expect_refused(fd, export, size);
+
+	/* nor later, at addresses that were mirrored when there was other memory */
+	svm_open(&svm, fd, user, PAGES(4), 0);
+	svm_check_same(&svm, user);
+	igt_assert(mmap(user, PAGES(4), RW, MAP_SHARED | MAP_FIXED, other, 0) == user);
+	svm_expect_gone(&svm);
+	zcgem_mark_all(user, PAGES(4), NEW);
+	svm_expect_gone(&svm);
+	zcgem_check_marks(user, PAGES(4), NEW);
+	/* zapping it goes by the mirror's notifier */
+	do_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &((struct drm_zcgem_gem_revoke) {
+		.handle = small,
+	}));
+	svm_expect_gone(&svm);
+	igt_assert(zcgem_access_faults(user, false));
+	svm_close(&svm);
+	munmap(user, PAGES(4));
+	munmap(export, size);
+	munmap(object, size);
+	close(other);
+	close(dmabuf);
+}
+
+static void test_refused_secret(int fd)
+{
+	zcgem_refuse_secret(fd, expect_refused);
+}
+
+static void test_refused_ramfs(int fd)
+{
+	zcgem_refuse_ramfs(fd, expect_refused);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("Bad flags, alignments, ranges and pointers are refused and leave nothing behind");
+	igt_subtest("bad-arguments")
+		zcgem_run_refused(fd, test_bad_arguments);
+
+	igt_describe("Addresses that are not mapped, in part or at all, or not the caller's are refused");
+	igt_subtest("bad-address")
+		zcgem_run_refused(fd, test_bad_address);
+
+	igt_describe("Memory that the caller may not read or write is refused");
+	igt_subtest("bad-protection")
+		zcgem_run_refused(fd, test_bad_protection);
+
+	igt_describe("Mappings of bare frames are refused");
+	igt_subtest("refused-pfnmap")
+		zcgem_run_refused(fd, test_refused_pfnmap);
+
+	igt_describe("Mappings of a zcgem object or of its dma-buf are refused");
+	igt_subtest("refused-zcgem")
+		zcgem_run_counted(fd, test_refused_zcgem);
+
+	igt_describe("Secret memory, which the kernel itself has not mapped, is refused");
+	igt_subtest("refused-secret")
+		zcgem_run_refused(fd, test_refused_secret);
+
+	igt_describe("Files without write-back are refused");
+	igt_subtest("refused-ramfs")
+		zcgem_run_refused(fd, test_refused_ramfs);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
