@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fences of the engine: who waits for whom, by object, syncobj, sync_file and poll.
+ * Fences of the engine that clients name: waits for objects, and submits that wait for each
+ * other by syncobjs.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <linux/dma-buf.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +15,7 @@
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_blocked.h"
 #include "igt_zcgem_submit.h"
 
 /**
@@ -58,21 +55,6 @@
  * SUBTEST: too-many-fences
  * Description: A submit that would wait for more than 65536 fences gives E2BIG.
  *
- * SUBTEST: implicit
- * Description: Readers do not wait for readers, writers wait for all, and everybody for writers.
- *
- * SUBTEST: no-implicit
- * Description: Without implicit sync a submit neither waits nor is waited for.
- *
- * SUBTEST: export-sync-file
- * Description: A dma-buf gives the engine's fences as sync_files, by usage.
- *
- * SUBTEST: import-sync-file
- * Description: The engine waits for a sync_file that was put on a dma-buf.
- *
- * SUBTEST: poll
- * Description: Polling a dma-buf waits for the engine.
- *
  * SUBTEST: names
  * Description: A sync_file tells the driver and the timeline, also when its client has gone.
  *
@@ -86,85 +68,31 @@ IGT_TEST_DESCRIPTION("Check the fences of the engine");
 #define RW		(PROT_READ | PROT_WRITE)
 #define SOON_NS		20000000ll
 
-/* An object with a submit on it that waits until the test lets it go. */
-struct blocked {
-	int timeline;
-	uint32_t in;
-	uint32_t out;
-	uint32_t handle;
-	uint32_t other;
-	uint32_t *map;
-	uint32_t *other_map;
-};
-
-static void open_blocked(int fd, struct blocked *b)
-{
-	*b = (struct blocked) { .timeline = sw_sync_open() };
-	b->in = syncobj_pending(fd, b->timeline);
-	b->out = syncobj_new(fd);
-	b->handle = zcgem_create(fd, PAGES(1), 0);
-	b->other = zcgem_create(fd, PAGES(1), 0);
-	b->map = zcgem_mmap(fd, b->handle, PAGES(1), RW);
-	b->other_map = zcgem_mmap(fd, b->other, PAGES(1), RW);
-}
-
-static void block_op(int fd, const struct blocked *b, struct drm_zcgem_op op)
-{
-	const struct drm_zcgem_sync in = { .handle = b->in }, out = { .handle = b->out };
-
-	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
-}
-
-/* The submit fills the object with ones; with @read it copies from it instead. */
-static void block(int fd, struct blocked *b, bool read)
-{
-	open_blocked(fd, b);
-	if (read)
-		block_op(fd, b, zcgem_op_copy(b->other, 0, b->handle, 0, PAGES(1)));
-	else
-		block_op(fd, b, zcgem_op_fill32(b->handle, 0, PAGES(1), 1));
-}
-
-static void unblock(int fd, struct blocked *b)
-{
-	sw_sync_advance(b->timeline, 1);
-	igt_assert_eq(syncobj_error(fd, b->out), 0);
-}
-
-static void close_blocked(int fd, struct blocked *b)
-{
-	munmap(b->map, PAGES(1));
-	munmap(b->other_map, PAGES(1));
-	syncobj_free(fd, b->in);
-	syncobj_free(fd, b->out);
-	close(b->timeline);
-}
-
 static void test_wait(int fd)
 {
 	struct blocked b;
 
-	block(fd, &b, false);
+	blocked_start(fd, &b, false);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, 0), -ETIME);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, -1), -ETIME);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, INT64_MIN), -ETIME);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, zcgem_now() + SOON_NS),
 		      -ETIME);
 	igt_assert_eq(__zcgem_wait(fd, b.other, DRM_ZCGEM_WAIT_WRITE, 0), 0);
-	unblock(fd, &b);
+	blocked_release(fd, &b);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, INT64_MAX), 0);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
 	igt_assert_eq_u32(b.map[0], 1);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 
 	/* it is read: another reader does not wait, a writer does */
-	block(fd, &b, true);
+	blocked_start(fd, &b, true);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, 0, 0), 0);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), -ETIME);
 	igt_assert_eq(__zcgem_wait(fd, b.other, 0, 0), -ETIME);
-	unblock(fd, &b);
+	blocked_release(fd, &b);
 	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 static volatile sig_atomic_t alarms;
@@ -184,7 +112,7 @@ static void test_wait_signal(int fd)
 	int64_t until;
 	int ret;
 
-	block(fd, &b, false);
+	blocked_start(fd, &b, false);
 	arg.handle = b.handle;
 	sigaction(SIGALRM, &restart, &old);
 
@@ -206,8 +134,8 @@ static void test_wait_signal(int fd)
 	igt_assert_eq(ret, -EINTR);
 
 	sigaction(SIGALRM, &old, NULL);
-	unblock(fd, &b);
-	close_blocked(fd, &b);
+	blocked_release(fd, &b);
+	blocked_close(fd, &b);
 }
 
 static void test_wait_bad(int fd)
@@ -230,7 +158,7 @@ static void test_binary(int fd)
 	uint32_t handle, theirs;
 	struct blocked b;
 
-	block(fd, &b, false);
+	blocked_start(fd, &b, false);
 	dmabuf = zcgem_export(fd, b.handle);
 	igt_assert_eq(__zcgem_import(other, dmabuf, &handle), 0);
 	close(dmabuf);
@@ -246,14 +174,14 @@ static void test_binary(int fd)
 	igt_assert_eq(__zcgem_submit_syncs(other, &op, &in, &out), 0);
 	igt_assert_eq(syncobj_wait_for(other, out.handle, 0, zcgem_now() + SOON_NS), -ETIME);
 	igt_assert_eq_u32(b.map[0], 0);
-	unblock(fd, &b);
+	blocked_release(fd, &b);
 	igt_assert_eq(syncobj_error(other, out.handle), 0);
 	igt_assert_eq_u32(b.map[0], 2);
 	igt_assert_eq_u32(b.map[1], 1);
 
 	syncobj_free(other, theirs);
 	syncobj_free(other, out.handle);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 	close(other);
 }
 
@@ -265,7 +193,7 @@ static void test_timeline(int fd)
 	struct blocked b;
 	uint64_t point;
 
-	open_blocked(fd, &b);
+	blocked_open(fd, &b);
 	op = zcgem_op_fill32(b.handle, 0, 4, 1);
 
 	/* no fence yet, no such point yet */
@@ -304,7 +232,7 @@ static void test_timeline(int fd)
 
 	syncobj_free(fd, timeline);
 	syncobj_free(fd, empty);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 static void test_in_error(int fd)
@@ -314,7 +242,7 @@ static void test_in_error(int fd)
 	struct blocked b;
 	int error;
 
-	block(fd, &b, false);
+	blocked_start(fd, &b, false);
 	in.handle = b.out;
 	op = zcgem_op_fill32(b.other, 0, 4, 2);
 	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
@@ -340,7 +268,7 @@ static void test_in_error(int fd)
 
 	syncobj_free(fd, out.handle);
 	b.timeline = -1;
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 static void test_refused(int fd)
@@ -351,7 +279,7 @@ static void test_refused(int fd)
 	struct blocked b;
 	int file;
 
-	open_blocked(fd, &b);
+	blocked_open(fd, &b);
 	op = zcgem_op_fill32(b.handle, 0, 4, 2);
 	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
 	submit.out_syncs = (struct drm_zcgem_array) { sizeof(*outs), 2, (uintptr_t)outs };
@@ -370,7 +298,7 @@ static void test_refused(int fd)
 	igt_assert_eq_u32(b.map[0], 0);
 
 	syncobj_free(fd, outs[0].handle);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 #define CHAIN		128
@@ -388,7 +316,7 @@ static void test_same_fence(int fd)
 	struct blocked b;
 	unsigned int i;
 
-	open_blocked(fd, &b);
+	blocked_open(fd, &b);
 	op = zcgem_op_fill32(b.handle, 0, 4, 1);
 	for (i = 0; i < MAX_SYNCS; i++)
 		in[i] = (struct drm_zcgem_sync) { .handle = b.in };
@@ -411,7 +339,7 @@ static void test_same_fence(int fd)
 	igt_assert_eq_u32(b.map[0], 1);
 	igt_assert_eq_u32(b.other_map[0], 2);
 	syncobj_free(fd, timeline);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 /* More different fences than a submit may wait for. */
@@ -425,7 +353,7 @@ static void test_too_many_fences(int fd)
 	struct blocked b;
 	unsigned int i, j;
 
-	open_blocked(fd, &b);
+	blocked_open(fd, &b);
 	op = zcgem_op_fill32(b.handle, 0, 4, 1);
 	for (i = 0; i < count; i++) {
 		in[i] = (struct drm_zcgem_sync) { .handle = syncobj_new(fd), .point = CHAIN };
@@ -454,168 +382,7 @@ static void test_too_many_fences(int fd)
 		syncobj_free(fd, in[i].handle);
 	syncobj_free(fd, binary);
 	free(in);
-	close_blocked(fd, &b);
-}
-
-static void test_implicit(int fd)
-{
-	int client = drm_reopen_driver(fd), dmabuf;
-	struct drm_zcgem_op op;
-	uint32_t handle, scratch = zcgem_create(client, PAGES(1), 0);
-	uint32_t *map = zcgem_mmap(client, scratch, PAGES(1), RW);
-	struct blocked b;
-
-	/* one reads: another one may read, but not write */
-	block(fd, &b, true);
-	dmabuf = zcgem_export(fd, b.handle);
-	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
-	close(dmabuf);
-	b.map[0] = 5;
-	op = zcgem_op_copy(scratch, 0, handle, 0, 4);
-	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
-	zcgem_wait(client, scratch);
-	igt_assert_eq_u32(map[0], 5);
-	op = zcgem_op_fill32(handle, 0, 4, 6);
-	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
-	igt_assert_eq(__zcgem_wait(client, handle, 0, zcgem_now() + SOON_NS), -ETIME);
-	igt_assert_eq_u32(b.map[0], 5);
-	unblock(fd, &b);
-	zcgem_wait(client, handle);
-	igt_assert_eq_u32(b.map[0], 6);
-	igt_assert_eq_u32(b.other_map[0], 5);
-	close_blocked(fd, &b);
-	gem_close(client, handle);
-
-	/* one writes: nobody may read */
-	block(fd, &b, false);
-	dmabuf = zcgem_export(fd, b.handle);
-	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
-	close(dmabuf);
-	op = zcgem_op_copy(scratch, 0, handle, 0, 4);
-	igt_assert_eq(__zcgem_submit_ops(client, &op, 1), 0);
-	igt_assert_eq(__zcgem_wait(client, scratch, 0, zcgem_now() + SOON_NS), -ETIME);
-	unblock(fd, &b);
-	zcgem_wait(client, scratch);
-	igt_assert_eq_u32(map[0], 1);
-	close_blocked(fd, &b);
-
-	munmap(map, PAGES(1));
-	close(client);
-}
-
-static void test_no_implicit(int fd)
-{
-	int client = drm_reopen_driver(fd), dmabuf;
-	struct drm_zcgem_sync in = {};
-	struct drm_zcgem_submit submit = { .flags = DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC };
-	struct drm_zcgem_sync out = { .handle = syncobj_new(client) };
-	struct drm_zcgem_op op;
-	uint32_t handle;
-	struct blocked b;
-
-	block(fd, &b, false);
-	dmabuf = zcgem_export(fd, b.handle);
-	igt_assert_eq(__zcgem_import(client, dmabuf, &handle), 0);
-	close(dmabuf);
-
-	/* it does not wait */
-	op = zcgem_op_fill32(handle, 0, 4, 9);
-	submit.ops = (struct drm_zcgem_array) { sizeof(op), 1, (uintptr_t)&op };
-	submit.out_syncs = (struct drm_zcgem_array) { sizeof(out), 1, (uintptr_t)&out };
-	igt_assert_eq(__zcgem_submit(client, &submit), 0);
-	igt_assert_eq(syncobj_error(client, out.handle), 0);
-	igt_assert_eq_u32(b.map[0], 9);
-	unblock(fd, &b);
-	igt_assert_eq_u32(b.map[0], 1);
-	close_blocked(fd, &b);
-
-	/* and nobody waits for it */
-	open_blocked(fd, &b);
-	op.dst_handle = b.handle;
-	in.handle = b.in;
-	out.handle = b.out;
-	submit.in_syncs = (struct drm_zcgem_array) { sizeof(in), 1, (uintptr_t)&in };
-	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
-	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
-	unblock(fd, &b);
-	igt_assert_eq_u32(b.map[0], 9);
-	close_blocked(fd, &b);
-	close(client);
-}
-
-static int export_file(int dmabuf, uint32_t flags)
-{
-	struct dma_buf_export_sync_file arg = { .flags = flags };
-
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg), 0);
-	return arg.fd;
-}
-
-static void test_export_sync_file(int fd)
-{
-	struct blocked b;
-	int dmabuf, reader, writer;
-
-	block(fd, &b, true);
-	dmabuf = zcgem_export(fd, b.handle);
-	reader = export_file(dmabuf, DMA_BUF_SYNC_READ);
-	writer = export_file(dmabuf, DMA_BUF_SYNC_WRITE);
-	igt_assert_eq(sync_file_status(reader), 1);
-	igt_assert_eq(sync_file_status(writer), 0);
-	unblock(fd, &b);
-	igt_assert_eq(sync_file_wait(writer), 1);
-	close(reader);
-	close(writer);
-	close(dmabuf);
-	close_blocked(fd, &b);
-}
-
-static void test_import_sync_file(int fd)
-{
-	struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_WRITE };
-	struct drm_zcgem_op op;
-	struct blocked b;
-	int dmabuf;
-
-	open_blocked(fd, &b);
-	dmabuf = zcgem_export(fd, b.handle);
-	arg.fd = sw_sync_fence(b.timeline, 1);
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg), 0);
-	close(arg.fd);
-
-	op = zcgem_op_copy(b.other, 0, b.handle, 0, 4);
-	igt_assert_eq(__zcgem_submit_ops(fd, &op, 1), 0);
-	igt_assert_eq(__zcgem_wait(fd, b.other, 0, zcgem_now() + SOON_NS), -ETIME);
-	b.map[0] = 3;
-	sw_sync_advance(b.timeline, 1);
-	zcgem_wait(fd, b.other);
-	igt_assert_eq_u32(b.other_map[0], 3);
-	close(dmabuf);
-	close_blocked(fd, &b);
-}
-
-static int poll_now(int dmabuf, short events)
-{
-	struct pollfd pollfd = { .fd = dmabuf, .events = events };
-
-	return poll(&pollfd, 1, 0) ? pollfd.revents : 0;
-}
-
-static void test_poll(int fd)
-{
-	struct pollfd pollfd = { .events = POLLOUT };
-	struct blocked b;
-
-	block(fd, &b, true);
-	pollfd.fd = zcgem_export(fd, b.handle);
-	igt_assert_eq(poll_now(pollfd.fd, POLLIN), POLLIN);
-	igt_assert_eq(poll_now(pollfd.fd, POLLOUT), 0);
-	sw_sync_advance(b.timeline, 1);
-	igt_assert_eq(poll(&pollfd, 1, WAIT_NS / 1000000), 1);
-	igt_assert_eq(pollfd.revents, POLLOUT);
-	igt_assert_eq(__zcgem_wait(fd, b.handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
-	close(pollfd.fd);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 static void test_names(int fd)
@@ -645,7 +412,7 @@ static void test_priorities(int fd)
 	struct drm_zcgem_op op;
 	struct blocked b;
 
-	open_blocked(fd, &b);
+	blocked_open(fd, &b);
 	in.handle = b.in;
 	out.handle = b.out;
 	op = zcgem_op_fill32(b.handle, 0, PAGES(1), 1);
@@ -659,11 +426,11 @@ static void test_priorities(int fd)
 	submit.out_syncs.count = 0;
 	op = zcgem_op_fill32(b.handle, 0, 4, 2);
 	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
-	unblock(fd, &b);
+	blocked_release(fd, &b);
 	zcgem_wait(fd, b.handle);
 	igt_assert_eq_u32(b.map[0], 2);
 	igt_assert_eq_u32(b.map[1], 1);
-	close_blocked(fd, &b);
+	blocked_close(fd, &b);
 }
 
 int igt_main()
@@ -708,26 +475,6 @@ int igt_main()
 	igt_describe("A submit that would wait for more than 65536 fences gives E2BIG");
 	igt_subtest("too-many-fences")
 		zcgem_run_counted(fd, test_too_many_fences);
-
-	igt_describe("Readers do not wait for readers, writers wait for all, and everybody for writers");
-	igt_subtest("implicit")
-		zcgem_run_counted(fd, test_implicit);
-
-	igt_describe("Without implicit sync a submit neither waits nor is waited for");
-	igt_subtest("no-implicit")
-		zcgem_run_counted(fd, test_no_implicit);
-
-	igt_describe("A dma-buf gives the engine's fences as sync_files, by usage");
-	igt_subtest("export-sync-file")
-		zcgem_run_counted(fd, test_export_sync_file);
-
-	igt_describe("The engine waits for a sync_file that was put on a dma-buf");
-	igt_subtest("import-sync-file")
-		zcgem_run_counted(fd, test_import_sync_file);
-
-	igt_describe("Polling a dma-buf waits for the engine");
-	igt_subtest("poll")
-		zcgem_run_counted(fd, test_poll);
 
 	igt_describe("A sync_file tells the driver and the timeline, also when its client has gone");
 	igt_subtest("names")
