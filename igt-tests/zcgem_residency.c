@@ -14,6 +14,7 @@
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
+#include "igt_zcgem_share.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -75,20 +76,6 @@ static uint64_t faults(int fd, uint32_t handle)
 
 	zcgem_info(fd, handle, &info);
 	return info.faults_pte + info.faults_pmd + info.faults_pud;
-}
-
-static void *map_dmabuf(int dmabuf, uint64_t size)
-{
-	void *map = mmap(NULL, size, RW, MAP_SHARED, dmabuf, 0);
-
-	igt_assert_f(map != MAP_FAILED, "mmap of a dma-buf: %m\n");
-	return map;
-}
-
-static void punch(int memfd, uint64_t offset, uint64_t size)
-{
-	igt_assert_eq(fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				offset, size), 0);
 }
 
 static void test_evict(int fd)
