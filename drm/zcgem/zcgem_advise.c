@@ -90,22 +90,10 @@ static int zcgem_revalidate(struct zcgem_object *obj, pgoff_t first, pgoff_t npa
 	if (obj->pages && obj->pins && !zcgem_object_is_current(obj, first, npages))
 		ret = zcgem_refuse(obj->bo.base.dev, -EBUSY, "stale pages of a pinned object");
 	else
-		ret = zcgem_object_acquire_current(obj, first, npages);
+		ret = zcgem_object_acquire_current(obj, first, npages, false);
 	zcgem_object_unlock(obj);
 
-	return ret == -EAGAIN ? zcgem_object_prepare(obj) : ret;
-}
-
-static int zcgem_evict(struct zcgem_object *obj)
-{
-	int ret;
-
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	ret = zcgem_object_evict(obj);
-	zcgem_object_unlock(obj);
-	return ret;
+	return ret == -EAGAIN ? zcgem_object_prepare(obj, first, npages) : ret;
 }
 
 static int zcgem_advise(struct zcgem_object *obj, const struct drm_zcgem_gem_advise *args)
@@ -123,7 +111,7 @@ static int zcgem_advise(struct zcgem_object *obj, const struct drm_zcgem_gem_adv
 			return ret;
 		return zcgem_fill_tables(obj, args->address, args->offset, args->size);
 	case DRM_ZCGEM_ADVICE_EVICT:
-		return zcgem_evict(obj);
+		return zcgem_object_when_idle(obj, zcgem_object_evict);
 	default:
 		return zcgem_revalidate(obj, args->offset >> PAGE_SHIFT,
 					args->size >> PAGE_SHIFT);

@@ -148,7 +148,7 @@ struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 	if (memfd->watch)
 		zcgem_watch_start(memfd->watch, obj);
 	/* Every page is had once, so that what cannot work fails here. */
-	ret = zcgem_object_prepare(obj);
+	ret = zcgem_object_prepare(obj, 0, 0);
 	if (ret) {
 		drm_gem_object_put(&obj->bo.base);
 		return ERR_PTR(ret);

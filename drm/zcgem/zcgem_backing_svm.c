@@ -574,7 +574,7 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 	/* From here on notifiers look at the object's fences. */
 	ret = zcgem_svm_watch(obj);
 	if (!ret)
-		ret = zcgem_object_prepare(obj);
+		ret = zcgem_object_prepare(obj, 0, 0);
 	if (ret) {
 		drm_gem_object_put(&obj->bo.base);
 		return ERR_PTR(ret);

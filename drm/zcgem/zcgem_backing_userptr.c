@@ -251,7 +251,7 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
 	if (ret)
 		return ERR_PTR(ret);
 
-	ret = zcgem_object_prepare(obj);
+	ret = zcgem_object_prepare(obj, 0, 0);
 	zcgem_table_free(userptr->ranges);
 	userptr->ranges = NULL;
 	if (ret) {

@@ -194,7 +194,8 @@ static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *
 	/* Say no to a leaf that cannot be before looking at every page of it. */
 	if (order && zcgem_extents_lookup(&obj->pages->extents, first, &pfn) < 1UL << order)
 		return VM_FAULT_FALLBACK;
-	*error = zcgem_object_acquire_current(obj, first, (end - start) >> PAGE_SHIFT);
+	*error = zcgem_object_acquire_current(obj, first, (end - start) >> PAGE_SHIFT,
+					      !(vmf->flags & FAULT_FLAG_ALLOW_RETRY));
 	if (*error)
 		return 0;
 
@@ -222,7 +223,7 @@ static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *o
 	drm_gem_object_get(&obj->bo.base);
 	release_fault_lock(vmf);
 	if (prepare) {
-		int error = zcgem_object_prepare(obj);
+		int error = zcgem_object_prepare(obj, 0, zcgem_object_npages(obj));
 
 		/* Only RETRY can be returned now; this task's next round reports it. */
 		if (error) {
@@ -341,7 +342,7 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 	if (ret)
 		goto exit;
 
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), false);
 	while (!ret && done < len) {
 		int n = min_t(int, len - done, PAGE_SIZE - offset);
 		unsigned long pfn;

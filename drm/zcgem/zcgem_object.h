@@ -19,8 +19,8 @@ struct zcgem_object;
 /**
  * ZCGEM_MAX_SIZE - Largest object, bytes.
  *
- * Half of the DRM file's address space (DRM_FILE_PAGE_OFFSET_SIZE pages), in which
- * every object of a device must find a place.
+ * More than machines have for one object, and so little that a device's file, in which
+ * every object has a place, has room for more objects than a machine has memory.
  */
 #define ZCGEM_MAX_SIZE		BIT_ULL(39)
 
@@ -254,17 +254,20 @@ pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
 extern const struct drm_gem_object_funcs zcgem_gem_funcs;
 
 /* zcgem_residency.c */
-int zcgem_object_prepare(struct zcgem_object *obj);
+int zcgem_object_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_acquire(struct zcgem_object *obj);
 bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
-int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
+				 bool wait);
 int zcgem_object_pin(struct zcgem_object *obj);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
 bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 void zcgem_object_unmap_foreign(struct zcgem_object *obj);
-int zcgem_object_revoke(struct zcgem_object *obj);
-int zcgem_object_evict(struct zcgem_object *obj);
+int zcgem_object_revoke(struct zcgem_object *obj, bool wait);
+int zcgem_object_evict(struct zcgem_object *obj, bool wait);
+int zcgem_object_when_idle(struct zcgem_object *obj,
+			   int (*step)(struct zcgem_object *obj, bool wait));
 
 /* zcgem_vmap.c */
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);

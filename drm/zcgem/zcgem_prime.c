@@ -48,6 +48,8 @@ struct zcgem_dma_map {
 	enum dma_data_direction dir;
 	struct zcgem_pages *pages;
 	struct list_head link;
+	/* The importer knows that it must not be used any more. */
+	bool told;
 };
 
 static const struct dma_buf_ops zcgem_dmabuf_ops;
@@ -89,17 +91,7 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
  */
 static int zcgem_attach_prepare(struct zcgem_object *obj)
 {
-	int ret;
-
-	if (!obj->prepare_only)
-		return zcgem_object_prepare(obj);
-
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
-	zcgem_object_unlock(obj);
-	return ret == -EAGAIN ? zcgem_object_prepare(obj) : ret;
+	return zcgem_object_prepare(obj, 0, obj->prepare_only ? zcgem_object_npages(obj) : 0);
 }
 
 static int zcgem_attach_check(struct zcgem_object *obj, struct dma_buf_attachment *attach)
@@ -220,7 +212,7 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EACCES);
 	}
 
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), true);
 	if (ret)
 		return ERR_PTR(ret == -EAGAIN ? -EBUSY : ret);
 	ret = zcgem_check_reach(obj, attach->dev);
@@ -356,17 +348,24 @@ static const struct dma_buf_ops zcgem_dmabuf_ops = {
  * @obj: the object, dma_resv held
  *
  * Only those with a scatter list are concerned, and the list leads to the dma-buf:
- * &drm_gem_object.dma_buf is gone once the last handle is closed.
+ * &drm_gem_object.dma_buf is gone once the last handle is closed. Each is told once of
+ * each list, however often it takes until fences let the pages go.
  */
 void zcgem_prime_invalidate(struct zcgem_object *obj)
 {
+	struct dma_buf *dmabuf = NULL;
 	struct zcgem_dma_map *map;
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
-	map = list_first_entry_or_null(&obj->dma_maps, struct zcgem_dma_map, link);
-	if (map)
-		zcgem_dma_buf_invalidate_mappings(map->attach->dmabuf);
+	list_for_each_entry(map, &obj->dma_maps, link) {
+		if (!map->told)
+			dmabuf = map->attach->dmabuf;
+		map->told = true;
+	}
+	/* Importers may unmap in there. */
+	if (dmabuf)
+		zcgem_dma_buf_invalidate_mappings(dmabuf);
 }
 
 static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)

@@ -8,9 +8,10 @@
  * view of the pages is told before they go: page table entries are zapped,
  * importers notified, fences waited for, and only then is anything unpinned.
  *
- * Everything here runs under the object's dma_resv but zcgem_object_prepare(),
- * which takes it. Nothing here may be called in an MMU notifier, and reclaim only
- * evicts what has no fences, since it must not wait for them.
+ * Everything here runs under the object's dma_resv but zcgem_object_prepare() and
+ * zcgem_object_when_idle(), which take it and wait for fences without it. Nothing here
+ * may be called in an MMU notifier, and reclaim only evicts what has no fences, since it
+ * must not wait for them.
  */
 
 #include <kunit/visibility.h>
@@ -121,40 +122,79 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	return 0;
 }
 
-/**
- * zcgem_object_prepare() - Make an object resident where any lock may be taken.
- * @obj: the object; the caller holds neither its dma_resv nor mmap_lock
- *
- * Return: 0 or what the backing says, but never -EAGAIN; -EBUSY if only another driver
- * could do so.
+/*
+ * Fences may be added faster than they can be waited for, but only by who has dma_resv:
+ * after so many times hold it and wait.
  */
-int zcgem_object_prepare(struct zcgem_object *obj)
+#define ZCGEM_UNLOCKED_WAITS	8
+
+/* dma_resv not held. */
+static int zcgem_object_wait_fences(struct zcgem_object *obj)
 {
-	struct zcgem_pages *pages;
+	long left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
+					  MAX_SCHEDULE_TIMEOUT);
+
+	return min(left, 0L);
+}
+
+/* One attempt. *@staged is used up if it is needed. -EAGAIN with *@fences: wait for them. */
+static int zcgem_object_try_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
+				    struct zcgem_pages **staged, bool wait, bool *fences)
+{
 	int ret;
 
 	ret = zcgem_object_lock(obj);
 	if (ret)
 		return ret;
-	ret = zcgem_object_acquire(obj);
+
+	obj->staged = *staged;
+	ret = npages ? zcgem_object_acquire_current(obj, first, npages, wait) :
+		       zcgem_object_acquire(obj);
+	*fences = obj->pages;
+	/* Still there if somebody else was faster. */
+	*staged = obj->staged;
+	obj->staged = NULL;
 	zcgem_object_unlock(obj);
-	if (ret != -EAGAIN)
-		return ret;
-	if (!obj->ops->prepare)
-		return -EBUSY;
+	return ret;
+}
 
-	pages = obj->ops->prepare(obj);
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
+/**
+ * zcgem_object_prepare() - Make an object resident where any lock may be taken.
+ * @obj: the object; the caller holds neither its dma_resv nor mmap_lock
+ * @first: first page that must be that of today
+ * @npages: how many; 0 if any pages will do, or are looked at later
+ *
+ * Return: 0 or what the backing says, but never -EAGAIN; -EBUSY if only another driver
+ * could do so; -EINTR while waiting for fences on old pages.
+ */
+int zcgem_object_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	struct zcgem_pages *pages = NULL;
+	unsigned int waits = 0;
+	bool fences = false;
+	int ret;
 
-	ret = zcgem_object_lock(obj);
-	if (!ret) {
-		obj->staged = pages;
-		ret = zcgem_object_acquire(obj);
-		/* Still there if somebody else was faster. */
-		pages = obj->staged;
-		obj->staged = NULL;
-		zcgem_object_unlock(obj);
+	for (;;) {
+		ret = zcgem_object_try_prepare(obj, first, npages, &pages,
+					       waits == ZCGEM_UNLOCKED_WAITS, &fences);
+		if (ret != -EAGAIN)
+			break;
+
+		if (fences) {
+			waits++;
+			ret = zcgem_object_wait_fences(obj);
+			if (ret)
+				break;
+			continue;
+		}
+		ret = -EBUSY;
+		if (!obj->ops->prepare)
+			break;
+		pages = obj->ops->prepare(obj);
+		if (IS_ERR(pages))
+			return PTR_ERR(pages);
+		/* These are. */
+		npages = 0;
 	}
 	zcgem_pages_put(pages);
 	return ret;
@@ -172,11 +212,24 @@ void zcgem_object_zap(struct zcgem_object *obj)
 	drm_vma_node_unmap(&obj->bo.base.vma_node, obj->bo.base.dev->anon_inode->i_mapping);
 }
 
+/*
+ * Tell every view that the pages are about to go, and let fences be. -EAGAIN if some are
+ * pending and @wait is not set.
+ */
+static int zcgem_object_end_views(struct zcgem_object *obj, bool wait)
+{
+	zcgem_object_zap(obj);
+	zcgem_prime_invalidate(obj);
+
+	if (wait)
+		return zcgem_object_wait_fences(obj);
+	return dma_resv_test_signaled(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP) ? 0 : -EAGAIN;
+}
+
 /* Take the pages away and have every view fetch them anew. */
-static int zcgem_object_drop_pages(struct zcgem_object *obj)
+static int zcgem_object_drop_pages(struct zcgem_object *obj, bool wait)
 {
 	struct ttm_placement nowhere = {};
-	long left;
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
@@ -184,13 +237,9 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
 	if (!obj->pages)
 		return 0;
 
-	zcgem_object_zap(obj);
-	zcgem_prime_invalidate(obj);
-
-	left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
-				     MAX_SCHEDULE_TIMEOUT);
-	if (left < 0)
-		return left;
+	ret = zcgem_object_end_views(obj, wait);
+	if (ret)
+		return ret;
 
 	/* Idle, and the lock is held: TTM unpopulates at once. */
 	ret = ttm_bo_validate(&obj->bo, &nowhere, &(struct ttm_operation_ctx){});
@@ -205,6 +254,7 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
 /**
  * zcgem_object_evict() - Give an object's pages back.
  * @obj: the object, dma_resv held
+ * @wait: wait for fences, with dma_resv held
  *
  * CPU mappings are zapped and importers notified; both fetch the pages again
  * when they need them. Pages that an importer has not unmapped by then stay
@@ -212,11 +262,12 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj)
  *
  * Return: 0, also if nothing was resident; -EBUSY if somebody has pinned the
  * object; -EOPNOTSUPP if its kind of memory cannot be had again; -EACCES if it was
- * revoked; -EINTR.
+ * revoked; -EINTR; -EAGAIN if fences are pending, without @wait.
  */
-int zcgem_object_evict(struct zcgem_object *obj)
+int zcgem_object_evict(struct zcgem_object *obj, bool wait)
 {
 	struct drm_device *drm = obj->bo.base.dev;
+	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
@@ -235,8 +286,10 @@ int zcgem_object_evict(struct zcgem_object *obj)
 	if (obj->prepare_only && atomic_read(&obj->attachments))
 		return zcgem_refuse(drm, -EBUSY, "a device is attached to huge pages");
 
-	trace_zcgem_evict(obj);
-	return zcgem_object_drop_pages(obj);
+	ret = zcgem_object_drop_pages(obj, wait);
+	if (!ret)
+		trace_zcgem_evict(obj);
+	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_object_evict);
 
@@ -256,53 +309,78 @@ bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t np
 	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
 		return true;
 
-	if (!dma_resv_test_signaled(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP)) {
-		zcgem_object_zap(obj);
-		zcgem_prime_invalidate(obj);
+	if (zcgem_object_drop_pages(obj, false) == -EAGAIN)
 		return false;
-	}
 	trace_zcgem_invalidate(obj);
-	zcgem_object_drop_pages(obj);
 	return true;
 }
 
 /**
  * zcgem_object_revoke() - Withdraw an object from all who share it.
  * @obj: the object, dma_resv held
+ * @wait: wait for fences, with dma_resv held
  *
  * Pages of an address range or a memfd stay only with those who hold them already, by
  * a scatter list or a kernel mapping; pages of the pool stay while there are such.
  *
- * Return: 0, -EOPNOTSUPP for foreign memory, -EINTR while waiting for fences.
+ * Return: 0, -EOPNOTSUPP for foreign memory, -EINTR while waiting for fences; -EAGAIN
+ * if they are pending, without @wait: nobody new gets at the object then, but the pages
+ * are still there.
  */
-int zcgem_object_revoke(struct zcgem_object *obj)
+int zcgem_object_revoke(struct zcgem_object *obj, bool wait)
 {
-	long left;
+	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
 		return -EOPNOTSUPP;
 
-	trace_zcgem_revoke(obj);
+	if (!obj->revoked)
+		trace_zcgem_revoke(obj);
 	WRITE_ONCE(obj->revoked, true);
 	zcgem_jobs_cancel_object(obj, -EACCES);
 
 	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
 	    (!list_empty(&obj->dma_maps) || obj->pins)) {
-		zcgem_object_zap(obj);
-		zcgem_prime_invalidate(obj);
-		left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
-					     MAX_SCHEDULE_TIMEOUT);
-		if (left < 0)
-			return left;
+		ret = zcgem_object_end_views(obj, wait);
+		if (ret)
+			return ret;
 		/* Those who could be told may have let go. */
 		if (!list_empty(&obj->dma_maps) || obj->pins)
 			return 0;
 	}
-	return zcgem_object_drop_pages(obj);
+	return zcgem_object_drop_pages(obj, wait);
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_object_revoke);
+
+/**
+ * zcgem_object_when_idle() - Take an object's pages away, and wait for fences unlocked.
+ * @obj: the object, dma_resv not held
+ * @step: zcgem_object_evict() or zcgem_object_revoke()
+ *
+ * Meanwhile others can use the object, and be told that they cannot.
+ *
+ * Return: as @step, but never -EAGAIN.
+ */
+int zcgem_object_when_idle(struct zcgem_object *obj,
+			   int (*step)(struct zcgem_object *obj, bool wait))
+{
+	unsigned int waits = 0;
+	int ret;
+
+	do {
+		ret = zcgem_object_lock(obj);
+		if (ret)
+			return ret;
+		ret = step(obj, waits++ == ZCGEM_UNLOCKED_WAITS);
+		zcgem_object_unlock(obj);
+		if (ret != -EAGAIN)
+			return ret;
+		ret = zcgem_object_wait_fences(obj);
+	} while (!ret);
+	return ret;
+}
 
 /**
  * zcgem_object_is_current() - Are an object's pages still those of their source?
@@ -328,14 +406,16 @@ bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t np
  * @obj: the object, dma_resv held
  * @first: first page that the caller will use
  * @npages: how many it will use
+ * @wait: wait for fences on pages that are to be replaced, with dma_resv held
  *
  * Finds out whether any of these pages has left its file (hole punch) and if so
  * replaces the object's pages. A pinned object keeps what it has: whoever pinned
  * it was promised that nothing moves.
  *
- * Return: as zcgem_object_acquire().
+ * Return: as zcgem_object_acquire(); -EAGAIN also if there are such fences, without @wait.
  */
-int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
+				 bool wait)
 {
 	int ret;
 
@@ -346,14 +426,18 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 	if (obj->pins || zcgem_object_is_current(obj, first, npages))
 		return 0;
 
+	ret = zcgem_object_drop_pages(obj, wait);
+	if (ret)
+		return ret;
 	trace_zcgem_invalidate(obj);
-	ret = zcgem_object_drop_pages(obj);
-	return ret ?: zcgem_object_acquire(obj);
+	return zcgem_object_acquire(obj);
 }
 
 /**
  * zcgem_object_pin() - Forbid an object to move.
  * @obj: the object, dma_resv held
+ *
+ * Importers call it so, and then there is no other way to wait for fences on old pages.
  *
  * Return: 0 or as zcgem_object_acquire().
  */
@@ -361,7 +445,7 @@ int zcgem_object_pin(struct zcgem_object *obj)
 {
 	int ret;
 
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), true);
 	if (ret)
 		return ret;
 

@@ -54,10 +54,12 @@ int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *
 		goto put;
 	}
 
+	ret = zcgem_object_when_idle(obj, zcgem_object_revoke);
+	if (ret)
+		goto put;
 	ret = zcgem_object_lock(obj);
 	if (ret)
 		goto put;
-	ret = zcgem_object_revoke(obj);
 	args->holders = list_count_nodes(&obj->dma_maps) + obj->vmap_count;
 	zcgem_object_unlock(obj);
 put:

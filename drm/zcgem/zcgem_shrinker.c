@@ -101,7 +101,7 @@ static unsigned long zcgem_shrink_object(struct zcgem_object *obj)
 
 	if (!dma_resv_trylock(obj->bo.base.resv))
 		return 0;
-	if (zcgem_object_is_idle(obj) && !zcgem_object_evict(obj))
+	if (zcgem_object_is_idle(obj) && !zcgem_object_evict(obj, false))
 		freed = zcgem_object_npages(obj);
 	zcgem_object_unlock(obj);
 	return freed;

@@ -59,37 +59,6 @@ static bool zcgem_submit_is_stale(struct zcgem_object *obj)
 	       !zcgem_object_is_current(obj, 0, zcgem_object_npages(obj));
 }
 
-/*
- * No locks held. Replacing pages has to wait for the fences on them. That is done without
- * dma_resv as far as possible, and with that of no other object.
- */
-static int zcgem_submit_refresh(struct zcgem_object *obj)
-{
-	bool stale;
-	long left;
-	int ret;
-
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	stale = zcgem_submit_is_stale(obj);
-	zcgem_object_unlock(obj);
-	if (!stale)
-		return 0;
-
-	left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
-				     MAX_SCHEDULE_TIMEOUT);
-	if (left < 0)
-		return left;
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj));
-	zcgem_object_unlock(obj);
-	/* Then zcgem_object_prepare() gets the new ones. */
-	return ret == -EAGAIN ? 0 : ret;
-}
-
 /* No locks held. With @refresh for objects whose pages may be stale too. */
 static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 {
@@ -99,12 +68,9 @@ static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 	for (i = 0; i < job->nr_objects && !ret; i++) {
 		struct zcgem_object *obj = job->objects[i].obj;
 
-		if (zcgem_is_foreign(&job->objects[i]))
-			continue;
-		if (refresh)
-			ret = zcgem_submit_refresh(obj);
-		if (!ret)
-			ret = zcgem_object_prepare(obj);
+		if (!zcgem_is_foreign(&job->objects[i]))
+			ret = zcgem_object_prepare(obj, 0,
+						   refresh ? zcgem_object_npages(obj) : 0);
 	}
 	return ret;
 }

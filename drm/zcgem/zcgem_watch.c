@@ -123,7 +123,7 @@ static bool zcgem_watch_look_at(struct zcgem_watch_range *r, struct zcgem_object
 
 	/* An importer that maps again could not have them then. */
 	if (done && obj->prepare_only && atomic_read(&obj->attachments))
-		zcgem_object_prepare(obj);
+		zcgem_object_prepare(obj, 0, 0);
 	return done;
 }
 

@@ -206,7 +206,7 @@ static void importer_maps(struct kunit *test)
 static void revoke(struct kunit *test, struct zcgem_object *obj)
 {
 	dma_resv_lock(obj->bo.base.resv, NULL);
-	KUNIT_EXPECT_EQ(test, zcgem_object_revoke(obj), 0);
+	KUNIT_EXPECT_EQ(test, zcgem_object_revoke(obj, true), 0);
 	dma_resv_unlock(obj->bo.base.resv);
 }
 
@@ -251,7 +251,7 @@ static void importer_pins(struct kunit *test)
 		dma_resv_lock(obj->bo.base.resv, NULL);
 		KUNIT_EXPECT_EQ(test, dma_buf_pin(importer->attach), 0);
 		KUNIT_EXPECT_EQ(test, obj->pins, 1);
-		KUNIT_EXPECT_EQ(test, zcgem_object_evict(obj), -EOPNOTSUPP);
+		KUNIT_EXPECT_EQ(test, zcgem_object_evict(obj, true), -EOPNOTSUPP);
 		dma_buf_unpin(importer->attach);
 		dma_resv_unlock(obj->bo.base.resv);
 		KUNIT_EXPECT_EQ(test, obj->pins, 0);
