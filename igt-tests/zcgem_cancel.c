@@ -283,7 +283,7 @@ static void test_revoke_waiting(int fd)
 	submit_waiting(fd, zcgem_op_copy(other, 0, handle, 0, PAGES(4)), &w);
 	bystander = submit_for_file(fd, zcgem_op_fill32(other, 0, 4, 1), w.in);
 	igt_assert_eq_u64(revoke_object(fd, handle), 0);
-	igt_assert_eq(sync_file_status(w.file), -EACCES);
+	igt_assert_eq(sync_file_wait(w.file), -EACCES);
 	igt_assert_eq(sync_file_status(bystander), 0);
 	sw_sync_advance(w.timeline, 1);
 	igt_assert_eq(sync_file_wait(bystander), 1);
@@ -302,7 +302,7 @@ static void test_revoke_running(int fd)
 		files[i] = submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
 	igt_assert_eq_u64(revoke_object(fd, from), 0);
 	for (i = 0; i < 4; i++) {
-		int status = sync_file_status(files[i]);
+		int status = sync_file_wait(files[i]);
 
 		igt_assert_f(status == 1 || status == -EACCES, "%d\n", status);
 		cancelled += status < 0;

@@ -62,7 +62,7 @@ def groups():
         Group("sharing", "igt", timeout=300,
               programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_revoke",
                         "zcgem_share_races", "zcgem_stalled", "zcgem_suspend",
-                        "zcgem_unplug", "zcgem_watch"]),
+                        "zcgem_unplug", "zcgem_waits", "zcgem_watch"]),
         Group("engine", "igt", timeout=400,
               programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync",
                         "zcgem_sync_dmabuf"]),

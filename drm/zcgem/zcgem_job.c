@@ -14,13 +14,15 @@
  *
  * The references to pages are dropped before the fence signals, so that who has waited
  * for it finds them gone. They are never the last there: objects give pages up only
- * when their fences have signalled.
+ * when their fences have signalled, or after their jobs were withdrawn.
  *
  * Cancelling sets an error, which the engine looks at from piece to piece, and ends the
  * wait for dependencies, so that a cancelled job is over soon whatever it waited for.
  */
 
 #include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
 #include <linux/slab.h>
 
 #include "zcgem_device.h"
@@ -33,16 +35,15 @@
 
 /**
  * zcgem_job_drop_pages() - Let go of the pages.
- * @job: the job, which will not run any more
+ * @job: the job, which does not run and will not any more
  */
 void zcgem_job_drop_pages(struct zcgem_job *job)
 {
 	unsigned int i;
 
-	for (i = 0; i < job->nr_objects; i++) {
-		zcgem_pages_put(job->objects[i].pages);
-		job->objects[i].pages = NULL;
-	}
+	/* When a job is withdrawn its turn may come at the same time. */
+	for (i = 0; i < job->nr_objects; i++)
+		zcgem_pages_put(xchg(&job->objects[i].pages, NULL));
 }
 
 /**
@@ -164,7 +165,8 @@ static struct dma_fence *zcgem_run_job(struct drm_sched_job *base)
 	struct dma_fence *fence = dma_fence_get(&job->fence->base);
 
 	trace_zcgem_job_run(job);
-	if (READ_ONCE(job->deps.error))
+	if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_RUNS) != ZCGEM_JOB_WAITS ||
+	    READ_ONCE(job->deps.error))
 		zcgem_job_finish(job);
 	else
 		zcgem_engine_run(job);
@@ -211,21 +213,52 @@ static bool zcgem_job_uses(struct zcgem_job *job, struct zcgem_object *obj)
 	return false;
 }
 
+/*
+ * jobs_lock held. A job that was withdrawn does nothing to the object: what must be waited
+ * for is at most the one of its queue that runs.
+ */
+static void zcgem_job_replace_fence(struct zcgem_job *job, struct zcgem_object *obj)
+{
+	struct zcgem_job *running = job->queue->running;
+	struct dma_fence *fence;
+
+	fence = running ? dma_fence_get(&running->fence->base) : dma_fence_get_stub();
+	dma_resv_replace_fences(obj->bo.base.resv, job->fence->base.context, fence,
+				DMA_RESV_USAGE_WRITE);
+	dma_fence_put(fence);
+}
+
 /**
- * zcgem_jobs_cancel_object() - End all jobs that use an object early.
+ * zcgem_jobs_withdraw() - End all jobs that use an object early.
  * @obj: the object, dma_resv held, so that no more can come meanwhile
  * @error: of their fences, negative
+ *
+ * A queue runs its jobs in order, and what is before them may be another one's and take
+ * hours. So those that have not begun let go of their pages here, never to have them again,
+ * and their fences need not be waited for before the object's pages go.
  */
-void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error)
+void zcgem_jobs_withdraw(struct zcgem_object *obj, int error)
 {
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
 	struct zcgem_job *job;
 
+	dma_resv_assert_held(obj->bo.base.resv);
+
 	mutex_lock(&engine->jobs_lock);
+	list_for_each_entry(job, &engine->jobs, link)
+		job->queue->running = NULL;
 	list_for_each_entry(job, &engine->jobs, link) {
-		if (zcgem_job_uses(job, obj))
-			zcgem_deps_abort(&job->deps, error);
 		cond_resched();
+		if (!zcgem_job_uses(job, obj))
+			continue;
+		zcgem_deps_abort(&job->deps, error);
+		if (cmpxchg(&job->state, ZCGEM_JOB_WAITS,
+			    ZCGEM_JOB_WITHDRAWN) == ZCGEM_JOB_RUNS) {
+			job->queue->running = job;
+			continue;
+		}
+		zcgem_job_drop_pages(job);
+		zcgem_job_replace_fence(job, obj);
 	}
 	mutex_unlock(&engine->jobs_lock);
 }

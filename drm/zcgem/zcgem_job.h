@@ -65,6 +65,18 @@ struct zcgem_job_object {
 };
 
 /**
+ * enum zcgem_job_state - Who has a job's memory.
+ * @ZCGEM_JOB_WAITS: nobody yet
+ * @ZCGEM_JOB_RUNS: the engine, until the fence
+ * @ZCGEM_JOB_WITHDRAWN: nobody, the engine will pass it over
+ */
+enum zcgem_job_state {
+	ZCGEM_JOB_WAITS,
+	ZCGEM_JOB_RUNS,
+	ZCGEM_JOB_WITHDRAWN,
+};
+
+/**
  * struct zcgem_job - A submit.
  *
  * Made by zcgem_submit.c, waits in its &struct zcgem_queue, then runs in the engine,
@@ -97,6 +109,9 @@ struct zcgem_job {
 
 	/** @nr_ops: Length of @ops. */
 	unsigned int nr_ops;
+
+	/** @state: One of &enum zcgem_job_state; changed by cmpxchg(). */
+	enum zcgem_job_state state;
 
 	/** @op: How far it is: the operation. */
 	unsigned int op;
@@ -225,6 +240,9 @@ struct zcgem_queue {
 	/** @ending: Jobs up to this seqno are being ended. Within zcgem_jobs_expedite(). */
 	u64 ending;
 
+	/** @running: The job that runs and uses an object. Within zcgem_jobs_withdraw(). */
+	struct zcgem_job *running;
+
 	/** @jobs: Jobs not freed yet. */
 	atomic_t jobs;
 
@@ -245,7 +263,7 @@ void zcgem_job_forget_memory(struct zcgem_job *job);
 void zcgem_job_drop_pages(struct zcgem_job *job);
 void zcgem_job_finish(struct zcgem_job *job);
 void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error);
-void zcgem_jobs_cancel_object(struct zcgem_object *obj, int error);
+void zcgem_jobs_withdraw(struct zcgem_object *obj, int error);
 bool zcgem_jobs_are_late(struct zcgem_object *obj);
 void zcgem_jobs_expedite(struct zcgem_object *obj, int error);
 void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error);

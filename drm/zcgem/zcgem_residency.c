@@ -339,7 +339,7 @@ int zcgem_object_revoke(struct zcgem_object *obj, bool wait)
 	if (!obj->revoked)
 		trace_zcgem_revoke(obj);
 	WRITE_ONCE(obj->revoked, true);
-	zcgem_jobs_cancel_object(obj, -EACCES);
+	zcgem_jobs_withdraw(obj, -EACCES);
 
 	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
 	    (!list_empty(&obj->dma_maps) || obj->pins)) {

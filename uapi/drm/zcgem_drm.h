@@ -501,9 +501,11 @@ struct drm_zcgem_gem_advise {
  *
  * Withdraws an object for good: mappings get SIGBUS, importers are told to let go
  * and the object's fences are waited for; later attempts to map, attach or first export
- * it fail with EACCES. May be called again, for a newer count. Errors: EPERM if another
- * client has made the object, EOPNOTSUPP for an imported one, EINTR with the object
- * revoked but fences perhaps still pending. Since version 4.
+ * it fail with EACCES. Submits that use it end with EACCES; one that has not begun lets go
+ * of the memory at once, and its fence, which comes in its turn, is not waited for. May
+ * be called again, for a newer count. Errors: EPERM if another client has made the object,
+ * EOPNOTSUPP for an imported one, EINTR with the object revoked but fences perhaps still
+ * pending. Since version 4.
  */
 struct drm_zcgem_gem_revoke {
 	/** @handle: In, GEM handle. */
