@@ -41,6 +41,9 @@
  * SUBTEST: size-costs-nothing
  * Description: The largest object takes memory when it is used, and is refused then.
  *
+ * SUBTEST: offsets
+ * Description: However many of the largest objects a client has, others find an offset for theirs.
+ *
  * SUBTEST: create-vs-mmap
  * Description: Mappings at the offset of an object that is being made, and killed, find nothing.
  *
@@ -116,6 +119,40 @@ static void test_size_costs_nothing(int fd)
 	igt_assert_eq(__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL),
 		      -ENOMEM);
 	gem_close(fd, handle);
+}
+
+static void test_offsets(int fd)
+{
+	int other = drm_reopen_driver(fd), memfd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK);
+	struct drm_zcgem_gem_info info, now;
+	uint32_t handles[64], handle;
+	uint64_t offset, last = 0;
+	unsigned int i;
+	char *map;
+
+	for (i = 0; i < ARRAY_SIZE(handles); i++) {
+		handles[i] = zcgem_create(fd, LARGEST, 0);
+		offset = zcgem_mmap_offset(fd, handles[i]);
+		igt_assert(offset >= last + LARGEST || offset + LARGEST <= last || !i);
+		last = offset;
+	}
+	/* and one that is so far away is as good as any, also when its mappings are to go */
+	handle = zcgem_wrap_memfd(other, memfd, 0, ZCGEM_PAGE, 0);
+	igt_assert_lt_u64(64 * LARGEST, zcgem_mmap_offset(other, handle));
+	map = zcgem_mmap(other, handle, ZCGEM_PAGE, RW);
+	map[0] = 1;
+	zcgem_evict(other, handle, ZCGEM_PAGE);
+	zcgem_info(other, handle, &info);
+	map[0]++;
+	zcgem_info(other, handle, &now);
+	igt_assert_eq_u64(now.faults_pte, info.faults_pte + 1);
+	igt_assert_eq(map[0], 2);
+	munmap(map, ZCGEM_PAGE);
+
+	for (i = 0; i < ARRAY_SIZE(handles); i++)
+		gem_close(fd, handles[i]);
+	close(other);
+	close(memfd);
 }
 
 struct mapper {
@@ -328,6 +365,10 @@ int igt_main()
 	igt_describe("The largest object takes memory when it is used, and is refused then");
 	igt_subtest("size-costs-nothing")
 		zcgem_run_counted(fd, test_size_costs_nothing);
+
+	igt_describe("However many of the largest objects a client has, others find an offset for theirs");
+	igt_subtest("offsets")
+		zcgem_run_counted(fd, test_offsets);
 
 	igt_describe("Mappings at the offset of an object that is being made, and killed, find nothing");
 	igt_subtest("create-vs-mmap")

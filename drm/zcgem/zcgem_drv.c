@@ -27,6 +27,7 @@
 #include <drm/drm_ioctl.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 
 #include "zcgem_compat.h"
 #include "zcgem_debugfs.h"
@@ -105,6 +106,20 @@ static void zcgem_wq_release(struct drm_device *drm, void *data)
 	destroy_workqueue(to_zcgem(drm)->wq);
 }
 
+/*
+ * Every object has its place in the DRM file, whether it has pages or is ever mapped, and the
+ * places that the DRM core allots would be gone after two of the largest objects. These are as
+ * many as a signed file offset can tell apart, by half: no client can have all.
+ */
+#define ZCGEM_FILE_PAGES	BIT_ULL(62 - PAGE_SHIFT)
+
+static void zcgem_widen_file(struct drm_device *drm)
+{
+	drm_vma_offset_manager_destroy(drm->vma_offset_manager);
+	drm_vma_offset_manager_init(drm->vma_offset_manager, DRM_FILE_PAGE_OFFSET_START,
+				    ZCGEM_FILE_PAGES);
+}
+
 static int zcgem_probe(struct platform_device *pdev)
 {
 	struct zcgem_device *zdev;
@@ -118,6 +133,7 @@ static int zcgem_probe(struct platform_device *pdev)
 	spin_lock_init(&zdev->objects_lock);
 	INIT_LIST_HEAD(&zdev->objects);
 	platform_set_drvdata(pdev, zdev);
+	zcgem_widen_file(&zdev->drm);
 
 	/* Actions run in reverse: TTM's last work, which frees objects, is first. */
 	zdev->wq = alloc_workqueue("zcgem", WQ_UNBOUND, 0);
