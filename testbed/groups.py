@@ -99,6 +99,9 @@ def groups():
               # A page of 1 GiB, and memory that passes for a persistent one.
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
                                                        "memmap=64M!512M")),
+        # More than 1 GiB in one piece, and no page table leaves of that size.
+        Group("processor", "igt", programs=["zcgem_processor"],
+              options=machine.Options(mem="7G", smp=1, cpu="max,-pdpe1gb")),
         Group("igt", "igt-system", timeout=240),
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
         Group("bench", "host", bench.run_tests),

@@ -20,6 +20,7 @@
 #include "zcgem_compat.h"
 #include "zcgem_ioctl.h"
 #include "zcgem_job.h"
+#include "zcgem_mmap.h"
 #include "zcgem_object.h"
 
 #include <drm/zcgem_drm.h>
@@ -106,9 +107,9 @@ int zcgem_array_get_some(const struct drm_zcgem_array *array, u32 first, void *e
 static int zcgem_leaf_sizes(u64 *value)
 {
 	*value = PAGE_SIZE;
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+	if (zcgem_has_leaf(PMD_SHIFT - PAGE_SHIFT))
 		*value |= PMD_SIZE;
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP))
+	if (zcgem_has_leaf(PUD_SHIFT - PAGE_SHIFT))
 		*value |= PUD_SIZE;
 	return 0;
 }

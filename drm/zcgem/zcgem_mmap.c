@@ -29,6 +29,7 @@
 #include <linux/mm.h>
 #include <linux/page_table_check.h>
 #include <linux/pgtable.h>
+#include <linux/vmalloc.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -42,6 +43,28 @@
 
 #define ZCGEM_PMD_ORDER		(PMD_SHIFT - PAGE_SHIFT)
 #define ZCGEM_PUD_ORDER		(PUD_SHIFT - PAGE_SHIFT)
+
+/**
+ * zcgem_has_leaf() - Are there page table leaves of a size?
+ * @order: of PTE, PMD or PUD size, log2 of pages
+ *
+ * What the kernel was built for is not what the processor can do, and the core does not
+ * look: a leaf of PUD size on x86 without 1 GiB pages has a reserved bit set.
+ */
+bool zcgem_has_leaf(unsigned int order)
+{
+	switch (order) {
+	case 0:
+		return true;
+	case ZCGEM_PMD_ORDER:
+		return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP);
+	case ZCGEM_PUD_ORDER:
+		return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) &&
+		       arch_vmap_pud_supported(PAGE_KERNEL);
+	default:
+		return false;
+	}
+}
 
 static struct zcgem_object *zcgem_vma_object(struct vm_area_struct *vma)
 {
@@ -182,7 +205,7 @@ static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *
 
 	if (page >= npages)
 		return VM_FAULT_SIGBUS;
-	if (order && order != ZCGEM_PMD_ORDER && order != ZCGEM_PUD_ORDER)
+	if (!zcgem_has_leaf(order))
 		return VM_FAULT_FALLBACK;
 	start = max(start, vmf->vma->vm_start);
 	first = page - ((vmf->address - start) >> PAGE_SHIFT);

@@ -28,6 +28,24 @@ void require_walker(void)
 		      "no module 'walker' to read page tables with\n");
 }
 
+/**
+ * has_giant_leaves:
+ *
+ * Returns: Whether the processor has leaves of 1 GiB.
+ */
+bool has_giant_leaves(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	bool found = false;
+	char word[64];
+
+	igt_assert_f(file, "/proc/cpuinfo: %m\n");
+	while (!found && fscanf(file, "%63s", word) == 1)
+		found = !strcmp(word, "pdpe1gb");
+	fclose(file);
+	return found;
+}
+
 typedef void (*leaf_handler)(const struct leaf *leaf, void *data);
 
 static void visit_leaves(const void *start, uint64_t size, leaf_handler handle,

@@ -44,6 +44,7 @@ struct leaf_count {
 	uint64_t writable, special, devmap;
 };
 
+bool has_giant_leaves(void);
 void require_walker(void);
 unsigned int read_leaves(const void *start, uint64_t size, struct leaf *leaves,
 			 unsigned int max);

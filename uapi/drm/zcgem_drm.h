@@ -80,7 +80,7 @@ enum drm_zcgem_param {
 	/**
 	 * @DRM_ZCGEM_PARAM_LEAF_SIZES: Bit mask of the page table entries a CPU
 	 * mapping can be made of: the sum of their sizes in bytes (4096, and
-	 * where the kernel allows it 2097152 and 1073741824).
+	 * where kernel and processor allow it 2097152 and 1073741824).
 	 */
 	DRM_ZCGEM_PARAM_LEAF_SIZES = 4,
 
