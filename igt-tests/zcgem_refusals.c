@@ -12,6 +12,7 @@
 #include "igt.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -173,6 +174,54 @@ static void check_uses(int fd, int log)
 	zcgem_release_memfd(memfd);
 }
 
+static int submit(int fd, struct drm_zcgem_submit *arg, struct drm_zcgem_op *op)
+{
+	arg->ops = (struct drm_zcgem_array) {
+		.stride = sizeof(*op), .count = 1, .pointer = (uintptr_t)op,
+	};
+	return call(fd, DRM_IOCTL_ZCGEM_SUBMIT, arg);
+}
+
+static void check_submits(int fd, int log)
+{
+	uint32_t handle = zcgem_create(fd, ZCGEM_PAGE, 0);
+	struct drm_zcgem_op op = zcgem_op_fill32(handle, 0, 4, 1), bad;
+	struct drm_zcgem_gem_wait wait = { .handle = handle, .flags = 0x10 };
+	struct drm_zcgem_sync sync = { .handle = 99 };
+	const struct drm_zcgem_array syncs = {
+		.stride = sizeof(sync), .count = 1, .pointer = (uintptr_t)&sync,
+	};
+	struct drm_zcgem_submit arg;
+
+	expect_reason(log, call(fd, DRM_IOCTL_ZCGEM_GEM_WAIT, &wait), -EINVAL, "flags 0x10");
+	wait = (struct drm_zcgem_gem_wait) { .handle = 78 };
+	expect_reason(log, call(fd, DRM_IOCTL_ZCGEM_GEM_WAIT, &wait), -ENOENT, "no handle 78");
+	arg = (struct drm_zcgem_submit) { .flags = 0x20 };
+	expect_reason(log, submit(fd, &arg, &op), -EINVAL, "flags 0x20");
+	arg = (struct drm_zcgem_submit) { .priority = 7 };
+	expect_reason(log, submit(fd, &arg, &op), -EINVAL, "priority 7");
+	bad = op;
+	bad.dst_handle = 79;
+	arg = (struct drm_zcgem_submit) { };
+	expect_reason(log, submit(fd, &arg, &bad), -ENOENT, "no handle 79");
+	bad = op;
+	bad.pattern = 1ull << 40;
+	expect_reason(log, submit(fd, &arg, &bad), -EINVAL, "bad operation");
+	arg = (struct drm_zcgem_submit) { .in_syncs = syncs };
+	expect_reason(log, submit(fd, &arg, &op), -ENOENT, "in-sync 0: no fence");
+	arg = (struct drm_zcgem_submit) { .out_syncs = syncs };
+	expect_reason(log, submit(fd, &arg, &op), -ENOENT, "out-sync 0: no syncobj 99");
+	sync.flags = 4;
+	expect_reason(log, submit(fd, &arg, &op), -EINVAL, "flags of sync 0 are 0x4");
+	arg = (struct drm_zcgem_submit) { .in_syncs = syncs };
+	arg.in_syncs.pointer = 8;
+	expect_reason(log, submit(fd, &arg, &op), -EFAULT, "sync 0 cannot be read");
+	arg = (struct drm_zcgem_submit) { };
+	expect_reason(log, submit(fd, &arg, (struct drm_zcgem_op *)8), -EFAULT,
+		      "operation 0 cannot be read");
+	gem_close(fd, handle);
+}
+
 static void test_logged(int fd)
 {
 	int log;
@@ -182,6 +231,7 @@ static void test_logged(int fd)
 	check_objects(fd, log);
 	check_wraps(fd, log);
 	check_uses(fd, log);
+	check_submits(fd, log);
 	close(log);
 	zcgem_restore_settings();
 }

@@ -356,9 +356,10 @@ int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file
 
 	if (args->flags & ~DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC ||
 	    args->priority >= ZCGEM_PRIORITIES)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "flags %#x priority %u", args->flags,
+				    args->priority);
 	if (args->priority == DRM_ZCGEM_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
-		return -EPERM;
+		return zcgem_refuse(drm, -EPERM, "high priority takes CAP_SYS_NICE");
 
 	queue = zcgem_client_queue(file, args->priority);
 	if (IS_ERR(queue))

@@ -182,7 +182,8 @@ static int zcgem_lookup_objects(struct drm_file *file, struct zcgem_job *job,
 		struct drm_gem_object *gem = drm_gem_object_lookup(file, handles[i]);
 
 		if (!gem)
-			return -ENOENT;
+			return zcgem_refuse(file->minor->dev, -ENOENT, "no handle %u",
+					    handles[i]);
 		job->objects[job->nr_objects++] = (struct zcgem_job_object) {
 			.obj = to_zcgem_object(gem),
 		};
@@ -245,7 +246,9 @@ int zcgem_submit_get_ops(struct drm_file *file, struct zcgem_job *job,
 		ret = -ENOMEM;
 	for (i = 0; i < args->ops.count && !ret; i++) {
 		ret = zcgem_array_get(&args->ops, i, &ops[i], sizeof(*ops));
-		if (!ret)
+		if (ret)
+			drm_dbg_ratelimited(drm, "operation %u cannot be read\n", i);
+		else
 			ret = zcgem_op_check(drm, &ops[i]);
 	}
 	if (!ret)
@@ -266,12 +269,16 @@ static int zcgem_check_syncs(struct drm_device *drm, const struct drm_zcgem_arra
 	return ret;
 }
 
-static int zcgem_get_sync(const struct drm_zcgem_array *array, u32 index,
-			  struct drm_zcgem_sync *sync)
+static int zcgem_get_sync(struct drm_device *drm, const struct drm_zcgem_array *array,
+			  u32 index, struct drm_zcgem_sync *sync)
 {
 	int ret = zcgem_array_get(array, index, sync, sizeof(*sync));
 
-	return ret ?: sync->flags ? -EINVAL : 0;
+	if (ret)
+		return zcgem_refuse(drm, ret, "sync %u cannot be read", index);
+	if (sync->flags)
+		return zcgem_refuse(drm, -EINVAL, "flags of sync %u are %#x", index, sync->flags);
+	return 0;
 }
 
 /**
@@ -286,26 +293,28 @@ static int zcgem_get_sync(const struct drm_zcgem_array *array, u32 index,
 int zcgem_submit_get_in_syncs(struct drm_file *file, struct zcgem_job *job,
 			      const struct drm_zcgem_submit *args)
 {
+	struct drm_device *drm = &job->zdev->drm;
 	struct drm_zcgem_sync sync;
 	u32 i;
 	int ret;
 
 	if (!args->in_syncs.count)
 		return 0;
-	ret = zcgem_check_syncs(&job->zdev->drm, &args->in_syncs);
+	ret = zcgem_check_syncs(drm, &args->in_syncs);
 
 	for (i = 0; i < args->in_syncs.count && !ret; i++) {
 		struct dma_fence *fence;
 
-		ret = zcgem_get_sync(&args->in_syncs, i, &sync);
-		if (!ret)
-			ret = drm_syncobj_find_fence(file, sync.handle, sync.point, 0, &fence);
-		if (ret) {
-			drm_dbg_ratelimited(&job->zdev->drm, "in-sync %u: no fence\n", i);
+		ret = zcgem_get_sync(drm, &args->in_syncs, i, &sync);
+		if (ret)
 			break;
-		}
+		ret = drm_syncobj_find_fence(file, sync.handle, sync.point, 0, &fence);
+		if (ret)
+			return zcgem_refuse(drm, ret, "in-sync %u: no fence", i);
 		ret = zcgem_deps_add(&job->deps, fence, true);
 		dma_fence_put(fence);
+		if (ret)
+			drm_dbg_ratelimited(drm, "in-sync %u: no room for its fences\n", i);
 	}
 	return ret;
 }
@@ -335,6 +344,7 @@ void zcgem_submit_put_out_syncs(struct zcgem_out_sync *syncs, u32 count)
 struct zcgem_out_sync *zcgem_submit_get_out_syncs(struct drm_file *file,
 						  const struct drm_zcgem_submit *args)
 {
+	struct drm_device *drm = file->minor->dev;
 	struct zcgem_out_sync *syncs;
 	struct drm_zcgem_sync sync;
 	u32 i;
@@ -342,7 +352,7 @@ struct zcgem_out_sync *zcgem_submit_get_out_syncs(struct drm_file *file,
 
 	if (!args->out_syncs.count)
 		return NULL;
-	ret = zcgem_check_syncs(file->minor->dev, &args->out_syncs);
+	ret = zcgem_check_syncs(drm, &args->out_syncs);
 	if (ret)
 		return ERR_PTR(ret);
 	syncs = zcgem_table_alloc(args->out_syncs.count, sizeof(*syncs));
@@ -352,14 +362,15 @@ struct zcgem_out_sync *zcgem_submit_get_out_syncs(struct drm_file *file,
 	for (i = 0; i < args->out_syncs.count; i++) {
 		struct zcgem_out_sync *out = &syncs[i];
 
-		ret = zcgem_get_sync(&args->out_syncs, i, &sync);
+		ret = zcgem_get_sync(drm, &args->out_syncs, i, &sync);
 		if (ret)
 			goto put;
 		out->point = sync.point;
 		out->chain = NULL;
 		out->syncobj = drm_syncobj_find(file, sync.handle);
 		if (!out->syncobj) {
-			ret = -ENOENT;
+			ret = zcgem_refuse(drm, -ENOENT, "out-sync %u: no syncobj %u", i,
+					   sync.handle);
 			goto put;
 		}
 		if (sync.point) {

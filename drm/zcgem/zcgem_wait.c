@@ -13,6 +13,7 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_utils.h>
 
+#include "zcgem_device.h"
 #include "zcgem_ioctl.h"
 
 #include <drm/zcgem_drm.h>
@@ -33,10 +34,10 @@ int zcgem_ioctl_gem_wait(struct drm_device *drm, void *data, struct drm_file *fi
 	long left;
 
 	if (args->flags & ~DRM_ZCGEM_WAIT_WRITE)
-		return -EINVAL;
+		return zcgem_refuse(drm, -EINVAL, "flags %#x", args->flags);
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
-		return -ENOENT;
+		return zcgem_refuse(drm, -ENOENT, "no handle %u", args->handle);
 
 	/* The tick that ends a wait may come before the time that was asked for. */
 	do {
