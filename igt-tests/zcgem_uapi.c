@@ -146,8 +146,27 @@ static void test_get_param(int fd)
 	uint64_t backings = zcgem_get_param(fd, DRM_ZCGEM_PARAM_BACKINGS);
 	const uint64_t needed = (1u << DRM_ZCGEM_BACKING_POOL) |
 				(1u << DRM_ZCGEM_BACKING_MEMFD);
+	uint64_t value;
+	uint32_t param;
 
-	igt_assert_lte_u64(1, zcgem_get_param(fd, DRM_ZCGEM_PARAM_UAPI_VERSION));
+	for (param = 0; param <= DRM_ZCGEM_PARAM_SVM; param++)
+		igt_assert_f(!__zcgem_get_param(fd, param, &value), "parameter %u\n", param);
+	igt_assert_eq(__zcgem_get_param(fd, param, &value), -EINVAL);
+
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_UAPI_VERSION),
+			  DRM_ZCGEM_UAPI_VERSION);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_ADVICE),
+			  1u << DRM_ZCGEM_ADVICE_POPULATE | 1u << DRM_ZCGEM_ADVICE_EVICT |
+			  1u << DRM_ZCGEM_ADVICE_REVALIDATE);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_SUBMIT),
+			  1u << DRM_ZCGEM_OP_COPY | 1u << DRM_ZCGEM_OP_FILL);
+	igt_assert_lte_u64(1024, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_OPS));
+	igt_assert_lte_u64(1024, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SYNCS));
+	igt_assert_lt_u64(0, zcgem_get_param(fd, DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT));
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_REVOKE), 1);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_WATCH), 1);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_WAIT), 1);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_SVM), 1);
 	igt_assert_lte_u64(65536, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES));
 	igt_assert_lte_u64(1ull << 30, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE));
 	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE) %

@@ -225,10 +225,11 @@ int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 siz
 /**
  * zcgem_memfd_add_watch() - Watch the range that was added last.
  * @memfd: the list
- * @address: where the current process has mapped the range
+ * @address: where the current process has mapped the range; if something else is there
+ *           the watch sees that, and nothing of the range
  * @size: bytes of the range
  *
- * Return: 0, -EINVAL for an address that shows something else, -ENOMEM.
+ * Return: 0, -EINVAL for an address that is unaligned or wraps around, -ENOMEM.
  */
 int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size)
 {

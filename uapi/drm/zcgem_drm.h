@@ -204,7 +204,9 @@ struct drm_zcgem_memfd_range {
 	 * page aligned, or 0. As long as that mapping stays, pages that are
 	 * punched out of the file (FALLOC_FL_PUNCH_HOLE, MADV_REMOVE) are
 	 * withdrawn from CPU mappings and dynamic importers soon afterwards, and
-	 * not only when somebody asks for pages again. Since version 5.
+	 * not only when somebody asks for pages again. What is mapped there is not
+	 * checked: an address of something else is no watch of this range. EINVAL
+	 * if it is unaligned or wraps around. Since version 5.
 	 */
 	__u64 watch_address;
 };
