@@ -660,10 +660,10 @@ static void test_many_jobs(int fd)
 {
 	void *map;
 	uint32_t handle = make_object(fd, PAGES(4), &map);
-	uint32_t sync = syncobj_new(fd), i;
+	uint32_t sync = syncobj_new(fd), many = zcgem_rounds(MANY), i;
 	struct drm_zcgem_sync out = { .handle = sync };
 
-	for (i = 0; i < MANY; i++) {
+	for (i = 0; i < many; i++) {
 		struct drm_zcgem_op op = zcgem_op_fill32(handle, i % 1024 * 4, 4, i + 1);
 
 		igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &out), 0);
@@ -671,7 +671,7 @@ static void test_many_jobs(int fd)
 			igt_info("%u submits\n", i);
 	}
 	igt_assert_eq(syncobj_error(fd, sync), 0);
-	for (i = MANY - 1024; i < MANY; i++)
+	for (i = many - 1024; i < many; i++)
 		igt_assert_eq_u32(((uint32_t *)map)[i % 1024], i + 1);
 	syncobj_free(fd, sync);
 	munmap(map, PAGES(4));

@@ -162,3 +162,17 @@ void zcgem_restore_settings(void)
 				      saved[saved_count].value);
 	}
 }
+
+/**
+ * zcgem_dma_is_checked:
+ *
+ * Returns: Whether the kernel keeps a record of each page that is mapped for DMA
+ * (CONFIG_DMA_API_DEBUG), which is slow, and knows of up to seven mappings of a page.
+ */
+bool zcgem_dma_is_checked(void)
+{
+	char disabled[8];
+
+	return zcgem_read_setting("/sys/kernel/debug/dma-api/disabled", disabled,
+				  sizeof(disabled)) && disabled[0] == 'N';
+}

@@ -14,5 +14,6 @@ void zcgem_restore_settings(void);
 bool zcgem_read_setting(const char *path, char *value, int size);
 uint64_t zcgem_read_number(const char *path);
 uint64_t zcgem_read_key(const char *path, const char *key);
+bool zcgem_dma_is_checked(void);
 
 #endif /* IGT_ZCGEM_SETTINGS_H */
