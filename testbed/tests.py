@@ -63,7 +63,8 @@ def _igt_command(root, group, slower):
 
 def _group_script(group, slower):
     """The group's part of the job. Results stay in the guest's memory while it runs: 9p pins the
-    pages that are written to it, which tests that count pins would see."""
+    pages that are written to it, which tests that count pins would see. The status comes to the
+    host last: where it is, all is."""
     if group.kind == "igt":
         root = "/tmp/igt-root"
         links = " ".join(f"/work/{IGT_TESTS}/{name}" for name in own_tests())
@@ -79,8 +80,8 @@ def _group_script(group, slower):
             f"mkdir -p $results; echo 'bed: group {group.name}' >/dev/kmsg\n"
             f"timeout -k 5 {group.timeout * slower} sh -c {shlex.quote(command)} "
             f">$results/output 2>&1\n"
-            f"echo $? >$results/status; echo 'bed: end {group.name}' >/dev/kmsg\n"
-            f"cp -r $results /out/\n")
+            f"echo $? >/tmp/status; echo 'bed: end {group.name}' >/dev/kmsg\n"
+            f"cp -r $results /out/; cp /tmp/status /out/{group.name}/\n")
 
 
 class Guest:
@@ -93,7 +94,7 @@ class Guest:
     def run(self):
         found, waiting = [], list(self.members)
         while waiting:
-            more, waiting = self._boot(waiting)
+            more, waiting = self.boot(waiting)
             found += more
         found = self._more_tries(found)
         failed = any(result.status == results.FAIL for result in found)
@@ -115,15 +116,15 @@ class Guest:
                 break
             again = copy.copy(system[0])
             again.names = list(failed)
-            for result in self._boot([again])[0]:
+            for result in self.boot([again])[0]:
                 test = f"{result.group}@{result.name}"
                 if test in failed and result.status == results.PASS:
                     result.reason = f"at try {attempt}: {known.note('retry', test)}"
                     found[found.index(failed[test])] = result
         return found
 
-    def _boot(self, members):
-        name = self.kernel.name
+    def boot(self, members):
+        """One guest: its results, and the members that it did not come to."""
         slower = machine.patience(self.kernel)
         sw_sync = not self.kernel.sw_sync and any(m.kind == "igt-system" for m in members)
         script = "modprobe igt_sw_sync\n" if sw_sync else ""
@@ -136,26 +137,36 @@ class Guest:
         vm.start()
         outcome = vm.finish(slower * (BOOT_TIMEOUT
                                       + sum(member.timeout + 10 for member in members)))
-        found, left = [], []
+        return self.verdict(vm.out, outcome, members)
+
+    def verdict(self, directory, outcome, members):
+        """The results of a guest, by what it left in a directory and by how it ended, and the
+        members that another one has to run."""
+        name, found, left = self.kernel.name, [], []
+        how = outcome.trouble or f"its job ended early, status {outcome.status}"
         for number, member in enumerate(members):
-            out = vm.out / member.name
+            out = directory / member.name
             if (out / "status").exists():
                 found += self._results(member, out)
-            elif outcome.trouble or outcome.status:
-                found.append(results.Result(name, member.name, "", results.FAIL,
-                                            f"the guest ended in this group, {_last_test(outcome)}: "
-                                            f"{outcome.trouble}",
+                continue
+            found.append(results.Result(name, member.name, "", results.FAIL,
+                                        f"the guest ended in this group, {_last_test(outcome)}: "
+                                        f"{how}", detail=outcome.explain()))
+            # A guest that never came up would not come up for the next group either.
+            left = members[number + 1:] if out.is_dir() else []
+            for skipped in [] if left else members[number + 1:]:
+                found.append(results.Result(name, skipped.name, "", results.FAIL, "not run"))
+            break
+        else:
+            if outcome.trouble or outcome.status or not (directory / "unload").exists():
+                found.append(results.Result(name, "guest", "", results.FAIL,
+                                            f"the guest ended after its last group: {how}",
                                             detail=outcome.explain()))
-                # A guest that never came up would not come up for the next group either.
-                left = members[number + 1:] if out.is_dir() else []
-                for skipped in [] if left else members[number + 1:]:
-                    found.append(results.Result(name, skipped.name, "", results.FAIL, "not run"))
-                break
         kills = [kill for member in members for test, kill in member.expected.items()
                  if any(result.title == f"{name} {test}" and result.status == results.PASS
                         for result in found)]
         found += self._console(outcome, kills)
-        unload = vm.out / "unload"
+        unload = directory / "unload"
         if unload.exists():
             said = unload.read_text().strip()
             found.append(results.Result(name, "unload", "", results.FAIL if said else results.PASS,
