@@ -118,7 +118,9 @@ class Guest:
             again.names = list(failed)
             for result in self.boot([again])[0]:
                 test = f"{result.group}@{result.name}"
-                if test in failed and result.status == results.PASS:
+                if test not in failed and result.status == results.FAIL:
+                    found.append(result)
+                elif test in failed and result.status == results.PASS:
                     result.reason = f"at try {attempt}: {known.note('retry', test)}"
                     found[found.index(failed[test])] = result
         return found
