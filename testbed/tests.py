@@ -224,22 +224,28 @@ def list_programs(group, offered):
 
 def choose(filters, offered):
     """Groups to run: all of those named, or only the IGT programs (or tests) that are named."""
-    chosen = []
+    chosen, matched = [], set()
     for group in offered:
         group.names = list_programs(group, offered)
         if group.named and not filters:
             continue
-        if not filters or any(fnmatch.fnmatch(group.name, pattern) for pattern in filters):
+        named = [pattern for pattern in filters if fnmatch.fnmatch(group.name, pattern)]
+        matched.update(named)
+        programs = [(pattern, name) for pattern in filters for name in group.names
+                    if fnmatch.fnmatch(name, pattern.partition("@")[0])]
+        if not group.again:
+            matched.update(pattern for pattern, _ in programs)
+        if not filters or named:
             chosen.append(group)
             continue
         if group.again:
             continue
-        group.names = [pattern if "@" in pattern else name for pattern in filters
-                       for name in group.names if fnmatch.fnmatch(name, pattern.partition("@")[0])]
+        group.names = [pattern if "@" in pattern else name for pattern, name in programs]
         if group.names:
             chosen.append(group)
-    if not chosen:
-        raise SystemExit("bed: no such test group; there are "
+    unknown = [pattern for pattern in filters if pattern not in matched]
+    if unknown:
+        raise SystemExit(f"bed: no test group or program is {', '.join(unknown)}; the groups are "
                          + ", ".join(group.name for group in offered))
     return chosen
 
