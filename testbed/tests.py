@@ -49,6 +49,20 @@ class SystemList:
                      if fnmatch.fnmatch(test, pattern)), None)
 
 
+class SkipList:
+    """igt-skips.txt: programs of our own all of whose tests may skip, by kernel and program."""
+
+    def __init__(self):
+        lines = [line.partition(":") for line in
+                 (HERE / "igt-skips.txt").read_text().splitlines()
+                 if line.strip() and not line.startswith("#")]
+        self.reasons = {tuple(which.split()): reason.strip() for which, _, reason in lines}
+
+    def reason(self, kernel, program):
+        return next((reason for (kernels, name), reason in self.reasons.items()
+                     if name == program and fnmatch.fnmatch(kernel, kernels)), None)
+
+
 def own_tests():
     return sorted(path.name for path in (build.ROOT / IGT_TESTS).glob("zcgem_*")
                   if path.is_file() and path.stat().st_mode & 0o111)
@@ -186,13 +200,29 @@ class Guest:
         known = SystemList() if member.kind == "igt-system" else None
         found = igt.read(name, out / "igt", known and (lambda test: known.note("skip", test)),
                          member.expected)
-        missing = ({test.partition("@")[0] for test in member.names}
-                   - {result.group for result in found})
+        ran = {result.group for result in found}
+        missing = {test.partition("@")[0] for test in member.names} - ran
+        if member.kind == "igt":
+            missing |= {test for test in member.names if "@" in test and test.partition("@")[0] in ran
+                        and not any(fnmatch.fnmatch(f"{result.group}@{result.name}", test)
+                                    for result in found)}
+            found += list(self._all_skipped(member, found))
         if member.again:
             for result in found:
                 result.group = f"{result.group} with {member.name}"
         return found + [results.Result(name, program, "", results.FAIL, "igt_runner did not run it")
                         for program in sorted(missing)]
+
+    def _all_skipped(self, member, found):
+        """Failures of programs that proved nothing: a driver that does not load is no reason to
+        pass. Tests that somebody names may skip."""
+        for program in member.names:
+            of_it = [result for result in found if result.group == program]
+            if (of_it and all(result.status == results.SKIP for result in of_it)
+                    and not SkipList().reason(self.kernel.name, program)):
+                yield results.Result(self.kernel.name, program, "", results.FAIL,
+                                     "all of its tests skip, which igt-skips.txt does not know: "
+                                     + of_it[0].reason)
 
     def _console(self, outcome, kills):
         name, reports = self.kernel.name, outcome.reports
