@@ -64,12 +64,15 @@ def _reason(text, warnings):
 
 
 def _outcome(entry, warnings):
-    """igt_runner's word, corrected for what it can not know: harmless lines of the kernel, and
-    "warn", which is for error output and so as good as a guess (see above)."""
+    """igt_runner's word, corrected for what it can not know: harmless lines of the kernel, lines
+    that should have been there, and "warn", which is for error output and so as good as a guess
+    (see above)."""
     outcome = entry.get("result", "notrun")
     if outcome.startswith("dmesg-") and not warnings:
         outcome = outcome.removeprefix("dmesg-")
-    return "pass" if outcome == "warn" else outcome
+    if outcome in ("pass", "warn"):
+        return "dmesg-warn" if warnings else "pass"
+    return outcome
 
 
 def read(kernel, directory, expected_skips, expected_kills):
