@@ -15,6 +15,8 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
     ("oom", r"\bOut of memory: Killed process"),
+    ("allocation", r"\bpage allocation failure: "),
+    ("device", r"cannot create duplicate filename|\bprobe (of|with) .* failed with error -\d"),
     ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check\.c|page dumped because|"
              r"non-zero pgtables_bytes"),
     ("object", r"ODEBUG: |list_(add|del) (corruption|double)|slab error|refcount_t: |"
@@ -26,7 +28,16 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
     ("kunit", r"\] +not ok \d"),
     ("warning", r"\bWARNING\b|\[ cut here \]"),
     ("bug", r"\bBUG\b"),
+    ("trace", r"\bCall Trace:"),
 )]
+
+# What the kernel says a few lines before a trace that is part of an account and no report: of the
+# OOM killer, of a wait for memory, of memory for a large table, of a program that is asked about.
+ACCOUNTS = re.compile(r"\binvoked oom-killer\b|: page allocation stall for |: vmalloc error: |"
+                      r"\btask:\S+ +state:")
+ACCOUNT_LINES = 6
+# A report's own trace comes after registers, or after the locks that are held.
+REPORT_LINES = 80
 
 
 def _allowed(path=pathlib.Path(__file__).with_name("console-allow.txt")):
@@ -55,15 +66,19 @@ def allowed(line):
 def scan(text, context=12):
     """Reports in the order of the log. Lines that follow a report closely belong to it."""
     lines = text.replace("\r", "").splitlines()
-    reports, covered = [], -1
+    reports, covered, last = [], -1, -REPORT_LINES
     for number, line in enumerate(lines):
         if number <= covered or allowed(line):
             continue
-        for kind, pattern in REPORTS:
-            if pattern.search(line):
-                covered = number + context
-                reports.append(Report(kind, lines[number:covered + 1]))
-                break
+        kind = next((kind for kind, pattern in REPORTS if pattern.search(line)), None)
+        if kind is None or kind == "trace" and (
+                number < last + REPORT_LINES
+                or any(map(ACCOUNTS.search, lines[max(0, number - ACCOUNT_LINES):number]))):
+            continue
+        covered, last = number + context, number
+        # The line before a bare trace tells whose it is.
+        reports.append(Report(kind, lines[max(0, number - 3) if kind == "trace" else number:
+                                          covered + 1]))
     return reports
 
 
