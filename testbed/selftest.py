@@ -4,7 +4,10 @@ run, and the deterministic mode must repeat to the bit."""
 
 import concurrent.futures
 
+import groups
 import machine
+import tests
+import verdicts
 from results import FAIL, PASS, Result
 
 
@@ -22,6 +25,26 @@ def _status_and_warning(kernel, modules):
     yield "output", outcome.output == b"spoken\n", repr(outcome.output)
     kinds = [report.kind for report in outcome.reports]
     yield "kernel warning", kinds == ["warning"] and not outcome.good, f"reports {kinds}"
+
+
+def _large_status(kernel, modules):
+    # 8 bits of it come out, shifted by one: 128 would be 0.
+    outcome = _boot(kernel, modules, "exit 128")
+    yield "large exit status", outcome.status == 126, f"status {outcome.status}"
+
+
+def _end_at_unload(kernel, modules):
+    # The job waits for somebody to read the file; the group is over when the guest goes.
+    member = groups.Group("deliberate", "tap", "mkfifo /tmp/unload; echo 1..1; echo ok 1 - it\n"
+                          "(until [ -e /out/deliberate/status ]; do sleep 0.1; done\n"
+                          "echo o >/proc/sysrq-trigger) >/dev/null 2>&1 &")
+    guest = tests.Guest(kernel, modules, [member])
+    found = {result.title: result.status for result in guest.boot([member])[0]}
+    for vm in guest.machines:
+        vm.forget()
+    name = kernel.name
+    yield "end at unload", (found.get(f"{name} deliberate@it") == PASS
+                            and found.get(f"{name} guest") == FAIL), str(found)
 
 
 def _panic(kernel, modules):
@@ -53,14 +76,15 @@ def _deterministic(kernel, modules):
 
 
 def run(kernel, modules):
-    found = []
+    found = verdicts.run(kernel)
 
     def collect(case):
         return list(case(kernel, modules))
 
     # The hanging one costs time but no work, so it runs beside the others.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        cases = (_hang, _no_machine, _status_and_warning, _panic, _deterministic)
+        cases = (_hang, _no_machine, _status_and_warning, _large_status, _panic, _end_at_unload,
+                 _deterministic)
         for checks in pool.map(collect, cases):
             for name, good, seen in checks:
                 found.append(Result(kernel.name, "bed", name, PASS if good else FAIL,
