@@ -167,6 +167,9 @@ static int import_file(struct zcgem_syncobj *sync, uint32_t handle, uint64_t poi
  * @sync: the syncobj.
  * @point: point on its timeline, 0 for a binary one.
  *
+ * A point that has been reached may be given another fence, which has no error. Export
+ * it before, or use a binary syncobj, where it matters whether the work has failed.
+ *
  * Return: a descriptor, to poll, to wait for, to give to other drivers; it is the
  * caller's. -EINVAL if there is no fence yet.
  */
@@ -197,11 +200,27 @@ drm_public int zcgem_syncobj_import_sync_file(struct zcgem_syncobj *sync, uint64
  *
  * Return: 0 while it has not ended, 1 when it has; when it has failed, the negative
  * errno of that, among them those that &struct drm_zcgem_submit lists; -ENOTTY or -EBADF
- * if @file is no sync_file.
+ * if @file is no sync_file; -ENOMEM.
  */
 drm_public int zcgem_sync_file_status(int file)
 {
 	struct sync_file_info info = { 0 };
+	struct sync_fence_info *fences;
+	int ret;
 
-	return ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : info.status;
+	if (ioctl(file, SYNC_IOC_FILE_INFO, &info))
+		return -errno;
+	if (info.status <= 0 || !info.num_fences)
+		return info.status;
+
+	/* A point of a timeline has no error itself: only those who ask for its fences get it. */
+	fences = calloc(info.num_fences, sizeof(*fences));
+	if (!fences)
+		return -ENOMEM;
+	info = (struct sync_file_info){
+		.num_fences = info.num_fences, .sync_fence_info = (uintptr_t)fences,
+	};
+	ret = ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : info.status;
+	free(fences);
+	return ret;
 }

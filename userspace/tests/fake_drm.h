@@ -27,6 +27,12 @@ const struct drm_zcgem_gem_advise *fake_last_advice(void);
 unsigned int fake_open_syncobjs(void);
 unsigned int fake_submits(void);
 
+/*
+ * What sync_files say: the status of the fence, and of what a point of a timeline contains,
+ * which only those who ask for the fences are told. 1 and 1 at first.
+ */
+void fake_sync_status(int fence, int contained);
+
 /* Let the next ioctl of this number fail with this errno. */
 void fake_fail_next(unsigned long request, int error);
 

@@ -97,6 +97,15 @@ static void test_syncs(void)
 	CHECK(file >= 0 && fake_open_syncobjs() == 2);
 	CHECK(!zcgem_syncobj_import_sync_file(in, 9, file) && !zcgem_syncobj_wait(in, 9, 0));
 	CHECK(!zcgem_syncobj_import_sync_file(in, 0, file));
+
+	/* a failure that the fence itself does not tell of */
+	CHECK(zcgem_sync_file_status(file) == 1);
+	fake_sync_status(1, -ECANCELED);
+	CHECK(zcgem_sync_file_status(file) == -ECANCELED);
+	fake_sync_status(-ETIMEDOUT, 1);
+	CHECK(zcgem_sync_file_status(file) == -ETIMEDOUT);
+	fake_sync_status(0, 1);
+	CHECK(zcgem_sync_file_status(file) == 0);
 	close(file);
 	CHECK(zcgem_syncobj_import_sync_file(in, 0, file) == -EBADF);
 	CHECK(zcgem_sync_file_status(file) == -EBADF);
