@@ -63,7 +63,8 @@ static void *reserve_best(uint64_t size)
  *
  * mmap() of a dma-buf picks the address without knowing the buffer, and so the
  * exporter's 1 GiB and 2 MiB pages get mapped by small entries. Here the address
- * is a multiple of 1 GiB or 2 MiB if @size is at least that.
+ * is a multiple of 1 GiB or 2 MiB if @size is at least that and no other thread
+ * maps something there meanwhile.
  *
  * Between zcgem_dmabuf_begin_cpu_access() and zcgem_dmabuf_end_cpu_access() the
  * CPU sees what devices wrote, and the other way round.
@@ -76,7 +77,6 @@ drm_public int zcgem_dmabuf_map(int dmabuf, uint64_t size, int prot, void **addr
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
 	void *reserved, *mapped;
-	int ret;
 
 	if (!size)
 		return -EINVAL;
@@ -85,17 +85,20 @@ drm_public int zcgem_dmabuf_map(int dmabuf, uint64_t size, int prot, void **addr
 	size = (size + page - 1) & ~(page - 1);
 
 	reserved = reserve_best(size);
-	if (reserved == MAP_FAILED)
-		mapped = mmap(NULL, size, prot, MAP_SHARED, dmabuf, 0);
-	else
-		mapped = mmap(reserved, size, prot, MAP_SHARED | MAP_FIXED, dmabuf, 0);
-
-	if (mapped == MAP_FAILED) {
-		ret = -errno;
-		if (reserved != MAP_FAILED)
-			munmap(reserved, size);
-		return ret;
+	mapped = MAP_FAILED;
+	errno = EEXIST;
+	if (reserved != MAP_FAILED) {
+		/*
+		 * A mapping that fails may take the reservation away or leave it, so it must be
+		 * gone before: what is there afterwards can be another thread's.
+		 */
+		munmap(reserved, size);
+		mapped = mmap(reserved, size, prot, MAP_SHARED | MAP_FIXED_NOREPLACE, dmabuf, 0);
 	}
+	if (mapped == MAP_FAILED && errno == EEXIST)
+		mapped = mmap(NULL, size, prot, MAP_SHARED, dmabuf, 0);
+	if (mapped == MAP_FAILED)
+		return -errno;
 	*address = mapped;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -17,6 +18,35 @@
 
 #define SIZE_2M		(2ull << 20)
 #define SIZE_1G		(1ull << 30)
+
+/* Another thread's mapping that comes in between, and what mapping the dma-buf then fails with. */
+static void *intruder;
+static bool intrude;
+static int fail_after;
+
+static void *map(void *address, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return (void *)syscall(SYS_mmap, address, size, prot, flags, fd, offset);
+}
+
+/* In the place of libc's, for the library: a driver that fails leaves nothing mapped. */
+void *mmap(void *address, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	const int here = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	int taken = fail_after;
+
+	if (!intrude || fd < 0 || !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+		return map(address, size, prot, flags, fd, offset);
+	intrude = false;
+	if (!taken) {
+		intruder = map(address, 4096, PROT_READ, here, -1, 0);
+		return map(address, size, prot, flags, fd, offset);
+	}
+	munmap(address, size);
+	intruder = map(address, 4096, PROT_READ, here, -1, 0);
+	errno = taken;
+	return MAP_FAILED;
+}
 
 static bool is_mapped(void *address)
 {
@@ -71,6 +101,26 @@ static void check_alignment(int fd, uint64_t size, uint64_t align)
 	CHECK(!is_mapped(address));
 }
 
+/* What another thread maps meanwhile stays, whether mapping the dma-buf fails or not. */
+static void test_intruder(int fd)
+{
+	void *address = NULL;
+
+	intrude = true;
+	fail_after = ENODEV;
+	CHECK(zcgem_dmabuf_map(fd, SIZE_2M, PROT_READ, &address) == -ENODEV && !address);
+	CHECK(intruder != MAP_FAILED && is_mapped(intruder));
+	munmap(intruder, 4096);
+
+	intrude = true;
+	fail_after = 0;
+	CHECK(!zcgem_dmabuf_map(fd, SIZE_2M, PROT_READ, &address) && is_mapped(address));
+	CHECK(address != intruder && (intruder == MAP_FAILED || is_mapped(intruder)));
+	CHECK(!zcgem_dmabuf_unmap(address, SIZE_2M));
+	if (intruder != MAP_FAILED)
+		munmap(intruder, 4096);
+}
+
 static void test_dmabuf_map(void)
 {
 	int fd = memfd_create("not a dma-buf", MFD_CLOEXEC);
@@ -87,6 +137,7 @@ static void test_dmabuf_map(void)
 	CHECK(zcgem_dmabuf_map(fd, UINT64_MAX, PROT_READ, &address) == -EFBIG);
 	CHECK(zcgem_dmabuf_map(-1, SIZE_2M, PROT_READ, &address) == -EBADF && !address);
 	CHECK(zcgem_dmabuf_unmap(NULL, 0) == -EINVAL);
+	test_intruder(fd);
 
 	CHECK(zcgem_dmabuf_begin_cpu_access(fd, 0) == -EINVAL);
 	CHECK(zcgem_dmabuf_begin_cpu_access(fd, DMA_BUF_SYNC_END) == -EINVAL);
