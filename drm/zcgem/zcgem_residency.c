@@ -70,11 +70,12 @@ static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operati
 
 /**
  * zcgem_object_unmap_foreign() - Let go of another driver's memory.
- * @obj: an object whose memory is foreign, dma_resv held
+ * @obj: an object whose memory is foreign, dma_resv of the dma-buf held
  */
 void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 {
-	dma_resv_assert_held(obj->bo.base.resv);
+	/* TTM has given it another dma_resv if it is being freed; the attachment has not changed. */
+	dma_resv_assert_held(obj->bo.base.import_attach->dmabuf->resv);
 
 	if (!obj->pages)
 		return;
