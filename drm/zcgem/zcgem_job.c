@@ -18,6 +18,7 @@
  *
  * Cancelling sets an error, which the engine looks at from piece to piece, and ends the
  * wait for dependencies, so that a cancelled job is over soon whatever it waited for.
+ * The last job is cancelled first: none begins because the one before it has ended.
  */
 
 #include <linux/dma-buf.h>
@@ -197,7 +198,7 @@ void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error)
 	struct zcgem_job *job;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(job, &engine->jobs, link)
+	list_for_each_entry_reverse(job, &engine->jobs, link)
 		if (job->queue == queue)
 			zcgem_deps_abort(&job->deps, error);
 	mutex_unlock(&engine->jobs_lock);
@@ -245,13 +246,16 @@ void zcgem_jobs_withdraw(struct zcgem_object *obj, int error)
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(job, &engine->jobs, link)
+	list_for_each_entry_reverse(job, &engine->jobs, link) {
 		job->queue->running = NULL;
+		if (zcgem_job_uses(job, obj))
+			zcgem_deps_abort(&job->deps, error);
+		cond_resched();
+	}
 	list_for_each_entry(job, &engine->jobs, link) {
 		cond_resched();
 		if (!zcgem_job_uses(job, obj))
 			continue;
-		zcgem_deps_abort(&job->deps, error);
 		if (cmpxchg(&job->state, ZCGEM_JOB_WAITS,
 			    ZCGEM_JOB_WITHDRAWN) == ZCGEM_JOB_RUNS) {
 			job->queue->running = job;
@@ -333,7 +337,7 @@ void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error)
 	struct zcgem_job *job;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(job, &engine->jobs, link)
+	list_for_each_entry_reverse(job, &engine->jobs, link)
 		zcgem_deps_abort(&job->deps, error);
 	mutex_unlock(&engine->jobs_lock);
 }
