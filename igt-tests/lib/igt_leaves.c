@@ -13,7 +13,7 @@
 #include "igt_core.h"
 #include "igt_leaves.h"
 
-#define WALKER "/sys/kernel/debug/page_tables"
+#define WALKER "/sys/kernel/debug/page_leaves"
 
 /**
  * require_walker:

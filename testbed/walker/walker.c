@@ -4,7 +4,7 @@
  *
  * pagemap and smaps pass over VM_PFNMAP mappings, so that nothing in /proc tells
  * how such memory is mapped. Write "PID START END" (addresses in hex) to
- * /sys/kernel/debug/page_tables and read from the same descriptor one line a leaf:
+ * /sys/kernel/debug/page_leaves and read from the same descriptor one line a leaf:
  *
  *	address size pfn flags cache entry
  *
@@ -307,7 +307,7 @@ static struct dentry *walker_file;
 
 static int __init walker_init(void)
 {
-	walker_file = debugfs_create_file("page_tables", 0600, NULL, NULL, &walker_fops);
+	walker_file = debugfs_create_file("page_leaves", 0600, NULL, NULL, &walker_fops);
 	return PTR_ERR_OR_ZERO(walker_file);
 }
 module_init(walker_init);
