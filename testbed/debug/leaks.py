@@ -14,7 +14,7 @@ search_leaks() {
 	sleep 6
 	echo scan >$leaks
 	echo scan >$leaks
-	cat $leaks | while IFS= read -r line; do echo "$line" >/dev/kmsg; done
+	head -n 500 $leaks | while IFS= read -r line; do echo "$line" >/dev/kmsg; done
 	echo clear >$leaks
 	echo 'bed: searched for leaks' >/dev/kmsg
 }
