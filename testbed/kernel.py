@@ -73,17 +73,6 @@ class Kernel:
             found[name] = [path, *needs.split()]
         return found
 
-    def needed_by(self, *names):
-        """Packed modules, each after those that it needs."""
-        self._index()
-        known, found = self._dependencies(), []
-        for name in names:
-            # depmod names what is needed first last.
-            for path in reversed(known.get(name.replace("-", "_"), [])):
-                if self.modules / path not in found:
-                    found.append(self.modules / path)
-        return found
-
     def _index(self):
         """modules.dep, which the packages do not have."""
         if not (self.modules / "modules.dep").exists():

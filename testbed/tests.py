@@ -314,7 +314,7 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False):
             tasks.append(Guest(k, modules, members).run)
     # The long ones first. A guest is mostly busy with one processor.
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        programs = pool.submit(clients.programs, kernels) if later else None
+        programs = pool.submit(clients.programs) if later else None
         for running in [pool.submit(task) for task in guests + host
                         + [functools.partial(_after, programs, task) for task in later]]:
             report.add(running.result())

@@ -5,7 +5,7 @@ import build
 import kernel
 import machine
 import rootfs
-from clients import display, inner, selftest
+from clients import display, selftest
 
 SOURCES = build.ROOT / "testbed/clients"
 PROGRAMS = build.BUILD / "clients"
@@ -13,16 +13,15 @@ PROGRAMS = build.BUILD / "clients"
 # Name of a script in guest/, and how long it may take.
 SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "egl": 180, "qemu": 400,
            "libcamera": 120, "gstreamer": 240, "weston": 240, "wlroots": 180, "kwin": 300,
-           "nested": 1200}
+           "nested": 300}
 
 # QEMU's emulation of AVX2 gathers is wrong in some versions, and llvmpipe would use them. The
 # kernel's selftest needs 1030 huge pages.
 OPTIONS = {"mem": "5G", "cpu": "Nehalem", "tree": "clients"}
 # Those that run in another machine.
-OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"},
-                 "nested": {"mem": "2G", "cpu": "Nehalem", "tree": "clients"}}
-# Minutes for one thing, or a root tree for one: not in a run of everything.
-SLOW = ["kwin", "nested"]
+OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"}}
+# A root tree for one thing: not in a run of everything.
+SLOW = ["kwin"]
 
 
 def _newest():
@@ -33,8 +32,8 @@ def _newest():
         *build.ROOT.glob("uapi/drm/*.h")])
 
 
-def programs(names):
-    """Our own clients, both kernels' selftests, and a Linux to run inside the kernels named."""
+def programs():
+    """Our own clients, and both kernels' selftests."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     with build.locked("clients"):
         stamp = PROGRAMS / ".built"
@@ -45,8 +44,6 @@ def programs(names):
             stamp.touch()
         for name in rootfs.SUITES:
             selftest.build_for(kernel.get(name), PROGRAMS)
-        for version in {name.partition("-")[0] for name in names}:
-            inner.build_for(kernel.get(version), PROGRAMS)
 
 
 def commands():

@@ -34,7 +34,14 @@ for xml in stable/xdg-shell/xdg-shell stable/linux-dmabuf/linux-dmabuf-v1; do
 done
 program wayland_dmabuf "wayland-client libdrm" wayland_dmabuf.c buffer.c \
 	"$out/xdg-shell-protocol.c" "$out/linux-dmabuf-v1-protocol.c"
-program qemu_blob "libdrm" qemu_blob.c qtest.c rfb.c buffer.c
+program qemu_blob "libdrm" qemu_blob.c virtio_gpu.c qtest.c rfb.c buffer.c
+
+# A kernel of its own for QEMU: no library, not even the compiler's.
+gcc -std=gnu11 -O2 -Wall -Wextra -Werror -m32 -march=i686 -ffreestanding -fno-pic -fno-pie \
+	-fno-stack-protector -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -nostdlib -static -no-pie -I/usr/include/x86_64-linux-gnu \
+	-Wl,--build-id=none,-z,noexecstack,-Ttext-segment=0x400000 -o "$out/picture_guest" \
+	picture_guest.c virtio_gpu.c
 
 # The example of Vulkan needs the library besides.
 cd "$1/../../userspace"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "bus.h"
 #include "qtest.h"
 
 #define MOST_ARGUMENTS	64
@@ -82,12 +83,12 @@ static char *ask(const char *format, ...)
 	return line + 2;
 }
 
-void qtest_out(unsigned int port, uint32_t value)
+void bus_out(unsigned int port, uint32_t value)
 {
 	ask("outl %#x %#x\n", port, value);
 }
 
-uint32_t qtest_in(unsigned int port)
+uint32_t bus_in(unsigned int port)
 {
 	return strtoul(ask("inl %#x\n", port), NULL, 0);
 }
@@ -97,17 +98,17 @@ static char letter(unsigned int bytes)
 	return bytes == 1 ? 'b' : bytes == 2 ? 'w' : bytes == 4 ? 'l' : 'q';
 }
 
-void qtest_poke(uint64_t address, unsigned int bytes, uint64_t value)
+void bus_poke(uint64_t address, unsigned int bytes, uint64_t value)
 {
 	ask("write%c %#" PRIx64 " %#" PRIx64 "\n", letter(bytes), address, value);
 }
 
-uint64_t qtest_peek(uint64_t address, unsigned int bytes)
+uint64_t bus_peek(uint64_t address, unsigned int bytes)
 {
 	return strtoull(ask("read%c %#" PRIx64 "\n", letter(bytes), address), NULL, 0);
 }
 
-void qtest_write(uint64_t address, const void *data, size_t size)
+void bus_write(uint64_t address, const void *data, size_t size)
 {
 	const unsigned char *byte = data;
 	char *hex = malloc(2 * size + 1);
@@ -119,6 +120,16 @@ void qtest_write(uint64_t address, const void *data, size_t size)
 		sprintf(hex + 2 * i, "%02x", byte[i]);
 	ask("write %#" PRIx64 " %zu 0x%s\n", address, size, hex);
 	free(hex);
+}
+
+void bus_pause(void)
+{
+	usleep(10000);
+}
+
+void bus_die(const char *what, uint32_t value)
+{
+	die("%s: %#x", what, value);
 }
 
 static void send_command(const char *text)
