@@ -626,6 +626,8 @@ static bool expected(const struct step *step, int ret, bool interrupted)
 		return interrupted;
 	case EIO:
 		return step->run == do_peek;
+	case ENOENT:	/* of /proc, which could not make the entry */
+		return step->run == do_peek && !interrupted;
 	default:
 		return false;
 	}
