@@ -34,6 +34,7 @@ refuse $zcgem copy missing to
 refuse $zcgem copy /dev/null to
 refuse $zcgem copy --fill 1 --size 3 filled
 refuse $zcgem copy --fill 1 filled
+refuse $zcgem copy --fill 0x1ffffffff --size 4 filled
 
 # From a memfd into a file, and from the file into another memfd, and both.
 python3 - "$zcgem" <<'EOF'

@@ -23,7 +23,8 @@
 
 #include "tool.h"
 
-#define DEFAULT_PIECE	(16ull << 20)
+/* Two of them are pinned for files, of the 8 MiB that users may usually have. */
+#define DEFAULT_PIECE	(2ull << 20)
 
 struct options {
 	const char *source;
@@ -54,7 +55,19 @@ struct copy {
 	struct end source;
 	struct end target;
 	uint64_t size;
+	uint64_t piece;
 };
+
+/* No more of a piece than the file has, but a page at least. */
+static void set_size(struct copy *copy, uint64_t size)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), pages = size / page + !!(size % page);
+
+	copy->size = size;
+	copy->piece = copy->options->piece;
+	if (pages < copy->piece / page)
+		copy->piece = (pages ? pages : 1) * page;
+}
 
 static int complain(int ret, const char *what, const char *name)
 {
@@ -111,21 +124,26 @@ static int open_end(struct copy *copy, struct end *end, uint64_t size, bool writ
 
 	end->direct = can_be_object(end->fd, size, writable);
 	if (!end->direct) {
-		ret = make_piece(end, copy->options->piece);
+		ret = make_piece(end, copy->piece);
 		if (ret)
 			return ret;
-		size = copy->options->piece;
+		size = copy->piece;
 	}
 	ret = zcgem_bo_wrap_memfd(copy->dev, end->direct ? end->fd : end->memfd, 0, size,
 				  writable ? 0 : DRM_ZCGEM_WRAP_READONLY, &end->bo);
-	return ret ? complain(ret, "make an object of", end->name) : 0;
+	if (ret == -ENOMEM)
+		error(0, ENOMEM, "cannot make an object of %s; is RLIMIT_MEMLOCK (ulimit -l) too small?",
+		      end->name);
+	else if (ret)
+		complain(ret, "make an object of", end->name);
+	return ret;
 }
 
 static void close_end(struct copy *copy, struct end *end)
 {
 	zcgem_bo_unref(end->bo);
 	if (end->map)
-		munmap(end->map, copy->options->piece);
+		munmap(end->map, copy->piece);
 	if (end->memfd >= 0)
 		close(end->memfd);
 	if (end->fd >= 0)
@@ -144,7 +162,7 @@ static int open_source(struct copy *copy)
 		error(0, 0, "%s is not a regular file or a memfd", copy->options->source);
 		return -EINVAL;
 	}
-	copy->size = stat.st_size;
+	set_size(copy, stat.st_size);
 	return open_end(copy, &copy->source, copy->size, false);
 }
 
@@ -296,8 +314,8 @@ static int run(struct copy *copy)
 	while (offset < copy->size && !ret) {
 		uint64_t size = copy->size - offset;
 
-		if (size > options->piece)
-			size = options->piece;
+		if (size > copy->piece)
+			size = copy->piece;
 		ret = do_piece(copy, offset, size);
 		offset += size;
 		if (options->progress && !ret)
@@ -370,14 +388,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;
 	uint64_t page = sysconf(_SC_PAGESIZE);
+	unsigned long long word;
 	char *end;
 
 	switch (key) {
 	case 'f':
 		options->fill = true;
-		options->pattern = strtoul(arg, &end, 0);
-		if (end == arg || *end)
-			argp_error(state, "'%s' is no number", arg);
+		word = strtoull(arg, &end, 0);
+		if (end == arg || *end || word > UINT32_MAX)
+			argp_error(state, "'%s' is no number of 32 bits", arg);
+		options->pattern = word;
 		return 0;
 	case 's':
 		options->size = parse_size(arg, state);
@@ -420,7 +440,7 @@ int cmd_copy(int argc, char **argv)
 	static const struct argp_option list[] = {
 		{ "fill", 'f', "WORD", 0, "Fill the target with this number of 32 bits", 0 },
 		{ "size", 's', "BYTES", 0, "How much to fill; K, M, G may follow", 0 },
-		{ "chunk", 'c', "BYTES", 0, "Submit this much at a time (16M)", 0 },
+		{ "chunk", 'c', "BYTES", 0, "Submit this much at a time (2M)", 0 },
 		{ "progress", 'p', NULL, 0, "Say how far it is", 0 },
 		{ "verify", 'v', NULL, 0, "Compare the files afterwards", 0 },
 		{ 0 },
@@ -444,7 +464,7 @@ int cmd_copy(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	ret = open_engine(&copy);
 	if (!ret && options.fill)
-		copy.size = options.size;
+		set_size(&copy, options.size);
 	else if (!ret)
 		ret = open_source(&copy);
 	if (!ret)
