@@ -52,6 +52,10 @@ static void read_command(const char *proc, int pid, char *command, size_t size)
 		command[0] = 0;
 	fclose(file);
 	command[strcspn(command, "\n")] = 0;
+	/* A program chooses its name, and root's terminal must not obey it. */
+	for (; *command; command++)
+		if (iscntrl((unsigned char)*command))
+			*command = '?';
 }
 
 static int add_client(struct client_list *list, const char *proc, int pid, uint64_t id)

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,16 @@ def check_explanations():
 
 def main():
     objects = json.loads(run("objects", "--json", *PLACES))["objects"]
+def check_names():
+    """A program that calls itself something that a terminal obeys."""
+    with tempfile.TemporaryDirectory() as root:
+        proc = os.path.join(root, "proc")
+        shutil.copytree(os.path.join(FIXTURES, "proc"), proc)
+        pathlib.Path(proc, "310/comm").write_bytes(b"a\033]0;b\007\n")
+        once = run("top", "--once", "--proc", proc, "--debugfs", PLACES[1])
+        assert "\033" not in once and "\007" not in once and "a?]0;b?" in once, once
+
+
     assert [o["pid"] for o in objects] == [310, 310, 412], objects
     assert objects[0] == {
         "card": 1, "pid": 310, "command": "two words", "backing": "memfd", "size": 8388608,
@@ -79,4 +90,5 @@ def main():
     check_explanations()
 
 
+    check_names()
 main()
