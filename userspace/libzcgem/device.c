@@ -4,8 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -71,6 +74,29 @@ drm_public int zcgem_device_new(int fd, struct zcgem_device **dev)
 	return ret ? ret : device_create(fd, false, dev);
 }
 
+/*
+ * Does sysfs name another driver for a node? Then it need not be opened, which may wake a
+ * device, and that it may not be opened is no reason to say so.
+ */
+static bool is_of_other_driver(const char *node)
+{
+	char path[64], target[256];
+	struct stat stat_of_node;
+	const char *name;
+	ssize_t length;
+
+	if (stat(node, &stat_of_node))
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/driver",
+		 major(stat_of_node.st_rdev), minor(stat_of_node.st_rdev));
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return false;
+	target[length] = 0;
+	name = strrchr(target, '/');
+	return strcmp(name ? name + 1 : target, "zcgem");
+}
+
 /**
  * zcgem_device_open() - Find zcgem's render node and open it.
  * @dev: where the new device is stored; it holds one reference.
@@ -79,7 +105,7 @@ drm_public int zcgem_device_new(int fd, struct zcgem_device **dev)
  * and is closed with it.
  *
  * Return: 0; -ENODEV if there is no zcgem device; -EACCES, or what open() said,
- * if none was found and a render node could not be opened; -ENOMEM.
+ * if none was found and a render node that may be zcgem's could not be opened; -ENOMEM.
  */
 drm_public int zcgem_device_open(struct zcgem_device **dev)
 {
@@ -94,7 +120,8 @@ drm_public int zcgem_device_open(struct zcgem_device **dev)
 		count = MAX_DEVICES;
 
 	for (i = 0; i < count; i++) {
-		if (!(devices[i]->available_nodes & (1 << DRM_NODE_RENDER)))
+		if (!(devices[i]->available_nodes & (1 << DRM_NODE_RENDER)) ||
+		    is_of_other_driver(devices[i]->nodes[DRM_NODE_RENDER]))
 			continue;
 
 		fd = open(devices[i]->nodes[DRM_NODE_RENDER], O_RDWR | O_CLOEXEC);

@@ -90,14 +90,15 @@ void explain_no_device(int error, const char *root)
 
 	if (uname(&kernel))
 		return;
-	if (error == -EACCES || error == -EPERM)
+	if (error != -ENODEV && error != -EACCES && error != -EPERM)
+		return;
+	if (!exists(root, "/sys/module/zcgem"))
+		/* A node that is closed is another driver's then. */
+		explain_not_loaded(root, kernel.release);
+	else if (error != -ENODEV)
 		say("the render node is not open to this user",
 		    "adduser USER render and log in again; who sits at the machine gets it from udev");
-	else if (error != -ENODEV)
-		return;
-	else if (exists(root, "/sys/module/zcgem"))
+	else
 		say("the module is loaded and its device has no node here",
 		    "look for zcgem in dmesg and in /sys/class/drm; in a container, pass /dev/dri on");
-	else
-		explain_not_loaded(root, kernel.release);
 }

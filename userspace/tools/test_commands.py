@@ -41,7 +41,9 @@ def check_explanations():
     locked = {"/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
     headers = {"/lib/modules/KERNEL/build/Makefile": ""}
     for error, files, words in (
-            (errno.EACCES, {}, "adduser USER render"),
+            (errno.EACCES, {"/sys/module/zcgem/refcnt": "0\n"}, "adduser USER render"),
+            (errno.EACCES, indexes, "modprobe zcgem;"),
+            (errno.EPERM, {}, "apt install linux-headers-"),
             (errno.ENODEV, {"/sys/module/zcgem/refcnt": "0\n"}, "dmesg"),
             (errno.ENODEV, indexes, "modprobe zcgem;"),
             (errno.ENODEV, indexes | locked, "mokutil"),
@@ -53,8 +55,6 @@ def check_explanations():
     assert explained(errno.ENOMEM, {}) == ""
 
 
-def main():
-    objects = json.loads(run("objects", "--json", *PLACES))["objects"]
 def check_names():
     """A program that calls itself something that a terminal obeys."""
     with tempfile.TemporaryDirectory() as root:
@@ -65,6 +65,8 @@ def check_names():
         assert "\033" not in once and "\007" not in once and "a?]0;b?" in once, once
 
 
+def main():
+    objects = json.loads(run("objects", "--json", *PLACES))["objects"]
     assert [o["pid"] for o in objects] == [310, 310, 412], objects
     assert objects[0] == {
         "card": 1, "pid": 310, "command": "two words", "backing": "memfd", "size": 8388608,
@@ -88,7 +90,7 @@ def check_names():
         run("top", wrong, *PLACES, status=64)
     assert "zcgem top" in run("top", "--help")
     check_explanations()
-
-
     check_names()
+
+
 main()
