@@ -28,9 +28,11 @@ extern "C" {
  * - Structures grow only at their end, where zero means the old behaviour.
  * - Each new feature raises %DRM_ZCGEM_PARAM_UAPI_VERSION and can be asked for
  *   by a parameter of its own.
- * - A failed call leaves no handle, no descriptor, no pin and no charge behind,
- *   and what was wrong with it is written to the kernel log when DRM debugging
- *   is on (drm.debug=0x2), at most ten times in five seconds for each reason.
+ * - A failed call leaves no handle, no descriptor, no pin and no charge behind;
+ *   only where its result cannot be copied out, EFAULT at the very end, a new
+ *   handle is left, as DRM does it for all drivers. What was wrong with a call is
+ *   written to the kernel log when DRM debugging is on (drm.debug=0x2), at most ten
+ *   times in five seconds for each reason.
  *
  * All ioctls work on the render node. Errors common to all of them: EFAULT for
  * a bad pointer, EINVAL for an unknown flag or a non-zero pad, ENOENT for a
@@ -311,7 +313,8 @@ struct drm_zcgem_userptr_range {
  *   a file system, device memory, secret memory, a zcgem object;
  * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM);
  * - ENOMEM: no memory, the caller's RLIMIT_MEMLOCK does not allow it, or a page
- *   could not be moved out of memory that must stay movable.
+ *   could not be moved out of memory that must stay movable;
+ * - EBUSY: a page that the kernel has to move first is in use all the time.
  */
 struct drm_zcgem_gem_wrap_userptr {
 	/** @ranges: In, array of &struct drm_zcgem_userptr_range. */
@@ -607,7 +610,10 @@ struct drm_zcgem_op {
 	/** @src_pitch: The same in the object read; 0 for fills. */
 	__u64 src_pitch;
 
-	/** @pattern: What fills repeat, the first byte lowest; 0 for copies. */
+	/**
+	 * @pattern: What fills repeat, the first byte lowest; 0 for copies. With a
+	 * @pattern_size of 4 the upper 32 bits must be zero.
+	 */
 	__u64 pattern;
 
 	/** @pattern_size: 4 or 8, bytes of @pattern that are used; 0 for copies. */

@@ -214,7 +214,7 @@ drm_public int zcgem_submit_copy_rows(struct zcgem_submit *submit, struct zcgem_
  * @offset: first byte, a multiple of @pattern_size.
  * @size: how many bytes, a multiple of @pattern_size, not zero.
  * @pattern: what to repeat, the first byte lowest.
- * @pattern_size: 4 or 8, the bytes of @pattern that are used.
+ * @pattern_size: 4 or 8, the bytes of @pattern that are used; the others must be zero.
  *
  * Return: as zcgem_submit_copy().
  */
@@ -234,7 +234,7 @@ drm_public int zcgem_submit_fill(struct zcgem_submit *submit, struct zcgem_bo *d
  * @size: bytes of a row, a multiple of @pattern_size, not zero.
  * @height: number of rows.
  * @pattern: what to repeat, the first byte lowest.
- * @pattern_size: 4 or 8, the bytes of @pattern that are used.
+ * @pattern_size: 4 or 8, the bytes of @pattern that are used; the others must be zero.
  *
  * Return: as zcgem_submit_copy().
  */
