@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a driver's own data takes for a buffer: the growth of slab, vmalloc and page
- * tables of the kernel while one exists. The guest must be quiet.
+ * What a driver's own data takes for a buffer: the growth of the kernel's slab and
+ * vmalloc while one exists. The guest must be quiet.
  */
 #include <glob.h>
 #include <stdio.h>
