@@ -17,6 +17,7 @@
 #include "igt_zcgem.h"
 #include "igt_zcgem_blocked.h"
 #include "igt_zcgem_submit.h"
+#include "zcgem.h"
 
 /**
  * TEST: zcgem sync
@@ -45,6 +46,9 @@
  *
  * SUBTEST: in-error
  * Description: A submit whose in-fence fails is not done and has the same error.
+ *
+ * SUBTEST: in-error-timeline
+ * Description: The library sees the failure of a submit behind a point of a timeline.
  *
  * SUBTEST: refused
  * Description: A submit that is refused leaves no fence anywhere.
@@ -271,6 +275,37 @@ static void test_in_error(int fd)
 	blocked_close(fd, &b);
 }
 
+/* A point is a fence of its own, which has no error. */
+static void test_in_error_timeline(int fd)
+{
+	struct drm_zcgem_sync in = {}, out = { .handle = syncobj_new(fd), .point = 2 };
+	uint32_t binary = syncobj_new(fd);
+	struct drm_zcgem_op op;
+	struct blocked b;
+	int error, file;
+
+	blocked_open(fd, &b);
+	in.handle = b.in;
+	op = zcgem_op_fill32(b.other, 0, 4, 2);
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, &in, &out), 0);
+	igt_assert_eq(drmSyncobjTransfer(fd, binary, 0, out.handle, out.point, 0), 0);
+	file = syncobj_file(fd, binary);
+	igt_assert_eq(zcgem_sync_file_status(file), 0);
+
+	close(b.timeline);
+	error = syncobj_error(fd, b.in);
+	igt_assert_lt(error, 0);
+	sync_file_wait(file);
+	igt_assert_eq(zcgem_sync_file_status(file), error);
+	igt_assert_eq_u32(b.other_map[0], 0);
+
+	close(file);
+	syncobj_free(fd, binary);
+	syncobj_free(fd, out.handle);
+	b.timeline = -1;
+	blocked_close(fd, &b);
+}
+
 static void test_refused(int fd)
 {
 	struct drm_zcgem_sync in = {}, outs[2] = { { .handle = syncobj_new(fd) } };
@@ -463,6 +498,10 @@ int igt_main()
 	igt_describe("A submit whose in-fence fails is not done and has the same error");
 	igt_subtest("in-error")
 		zcgem_run_counted(fd, test_in_error);
+
+	igt_describe("The library sees the failure of a submit behind a point of a timeline");
+	igt_subtest("in-error-timeline")
+		zcgem_run_counted(fd, test_in_error_timeline);
 
 	igt_describe("A submit that is refused leaves no fence anywhere");
 	igt_subtest("refused")
