@@ -461,7 +461,7 @@ static void test_read_race(int fd)
 	}
 	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	igt_assert_eq(i, 3000);
+	igt_assert_eq(i, rounds);
 	igt_assert(!reader.wrong);
 	igt_assert_lt_u64(0, reader.reads);
 	expect_nothing(fd);

@@ -50,6 +50,8 @@
  *
  * What the kernel was built for is not what the processor can do, and the core does not
  * look: a leaf of PUD size on x86 without 1 GiB pages has a reserved bit set.
+ *
+ * Return: true if kernel and processor know them.
  */
 bool zcgem_has_leaf(unsigned int order)
 {

@@ -74,7 +74,7 @@ static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operati
  */
 void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 {
-	/* TTM has given it another dma_resv if it is being freed; the attachment has not changed. */
+	/* TTM gives it another dma_resv when it is being freed; the attachment goes by this. */
 	dma_resv_assert_held(obj->bo.base.import_attach->dmabuf->resv);
 
 	if (!obj->pages)

@@ -153,8 +153,13 @@ static void make_hugetlb(struct memory *memory)
 	igt_assert_f(memory->own != MAP_FAILED, "mmap of hugetlb: %m\n");
 }
 
-/* Then the driver maps anonymous memory, which has another mapping, by small entries. */
-static bool page_table_is_checked(void)
+/**
+ * page_table_is_checked:
+ *
+ * Returns: Whether the kernel checks each entry of page tables. Then the driver maps anonymous
+ * memory, which has another mapping, by small entries.
+ */
+bool page_table_is_checked(void)
 {
 	char words[4096];
 

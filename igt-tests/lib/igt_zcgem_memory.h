@@ -67,5 +67,6 @@ void check_stamps(const void *map, uint64_t first, uint64_t size, uint64_t step,
 		  uint64_t seed);
 void touch(const void *map, uint64_t size, uint64_t step, bool write);
 uint64_t minor_faults(void);
+bool page_table_is_checked(void);
 
 #endif /* IGT_ZCGEM_MEMORY_H */

@@ -70,6 +70,9 @@ class DebugKernel:
     def __init__(self, name):
         self.name = name
         self.stock, _, self.kind = name.partition("-")
+        # Newer kernels run a module's tests when it is loaded only if they are told to.
+        if self.stock != "6.12":
+            self.append += " kunit.autorun=1"
         self.kmemleak = "leaks" in config.KINDS[self.kind]
         self.tree = build_tree(self.stock).get()
         self.source = f"/opt/linux-{self.stock}"
