@@ -99,7 +99,7 @@ class Table:
             rows.append([name, amount(ours["median"]), amount(theirs["median"]),
                          amount(alone["median"]) if alone else "", fraction(ratio),
                          fraction(wanted), "yes" if ratio <= wanted else "**no**",
-                         *self._times(key)])
+                         *(self._times(key) if ours["unit"] == "ns" else ("", ""))])
         return rows
 
     def missed(self):
