@@ -71,32 +71,42 @@ static bool zcgem_memfd_pages_are_of(unsigned long pfn, unsigned long end,
 	return true;
 }
 
+/* Where pages are all over the place each turn of the loop is one of them. */
 static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
 {
 	const struct zcgem_memfd *memfd = obj->backing;
 	const struct zcgem_extents *extents = &obj->pages->extents;
-	pgoff_t page = first, end = first + npages;
-	unsigned long e = zcgem_extents_find(extents, first);
+	pgoff_t page = first, end = first + npages, range_end = first;
+	const struct zcgem_extent *extent = &extents->table[zcgem_extents_find(extents, first)];
+	const struct zcgem_extent *last = &extents->table[extents->count - 1];
 	unsigned int r = zcgem_memfd_find(memfd, first);
+	const struct address_space *mapping = NULL;
+	long until_resched = ZCGEM_MEMFD_CHECK_BATCH;
 
 	while (page < end) {
-		const struct zcgem_extent *extent = &extents->table[e];
-		pgoff_t extent_end = extent->start + zcgem_extents_length(extents, e);
-		pgoff_t range_end = memfd->ranges[r].first + zcgem_memfd_range_pages(memfd, r);
+		pgoff_t extent_end = extent < last ? extent[1].start : extents->npages;
 		unsigned long pfn = extent->pfn + (page - extent->start);
-		unsigned long n = min3(extent_end, range_end, end) - page;
+		unsigned long n;
 
-		n = min(n, ZCGEM_MEMFD_CHECK_BATCH);
-		if (!zcgem_memfd_pages_are_of(pfn, pfn + n,
-					      memfd->files[memfd->ranges[r].file]->f_mapping))
+		if (page == range_end) {
+			mapping = memfd->files[memfd->ranges[r].file]->f_mapping;
+			range_end = min(end, memfd->ranges[r].first +
+					     zcgem_memfd_range_pages(memfd, r));
+			r++;
+		}
+
+		n = min3(extent_end, range_end, page + ZCGEM_MEMFD_CHECK_BATCH) - page;
+		if (!zcgem_memfd_pages_are_of(pfn, pfn + n, mapping))
 			return false;
 
 		page += n;
 		if (page == extent_end)
-			e++;
-		if (page == range_end)
-			r++;
-		cond_resched();
+			extent++;
+		until_resched -= n;
+		if (until_resched <= 0) {
+			until_resched = ZCGEM_MEMFD_CHECK_BATCH;
+			cond_resched();
+		}
 	}
 	return true;
 }

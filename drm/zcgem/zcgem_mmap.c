@@ -132,13 +132,15 @@ static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *o
 }
 
 struct zcgem_fill {
-	const struct zcgem_extents *extents;
 	struct mm_struct *mm;
 	pgprot_t prot;
 	/* The run that the next entry belongs to, and what is left of it. */
-	unsigned long index;
+	const struct zcgem_extent *extent;
 	unsigned long pfn;
 	unsigned long left;
+	/* The last run, and one past its pages. */
+	const struct zcgem_extent *last;
+	pgoff_t end;
 };
 
 static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
@@ -146,9 +148,10 @@ static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
 	struct zcgem_fill *fill = data;
 
 	if (!fill->left) {
-		fill->index++;
-		fill->pfn = fill->extents->table[fill->index].pfn;
-		fill->left = zcgem_extents_length(fill->extents, fill->index);
+		const struct zcgem_extent *extent = ++fill->extent;
+
+		fill->pfn = extent->pfn;
+		fill->left = (extent < fill->last ? extent[1].start : fill->end) - extent->start;
 	}
 	if (pte_none(ptep_get(pte)))
 		set_pte_at(fill->mm, addr, pte, pte_mkspecial(pfn_pte(fill->pfn, fill->prot)));
@@ -167,10 +170,13 @@ static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object
 {
 	struct vm_area_struct *vma = vmf->vma;
 	pgoff_t first = zcgem_fault_page(vmf, obj) - ((vmf->address - start) >> PAGE_SHIFT);
+	const struct zcgem_extents *extents = &obj->pages->extents;
 	struct zcgem_fill fill = {
-		.extents = &obj->pages->extents,
 		.mm = vma->vm_mm,
 		.prot = vma->vm_page_prot,
+		.extent = &extents->table[zcgem_extents_find(extents, first)],
+		.last = &extents->table[extents->count - 1],
+		.end = extents->npages,
 	};
 	pmd_t pmd = READ_ONCE(*vmf->pmd);
 	int ret;
@@ -179,8 +185,7 @@ static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object
 	if (!pmd_none(pmd) && pmd_leaf(pmd))
 		return VM_FAULT_NOPAGE;
 
-	fill.index = zcgem_extents_find(fill.extents, first);
-	fill.left = zcgem_extents_lookup(fill.extents, first, &fill.pfn);
+	fill.left = zcgem_extents_lookup(extents, first, &fill.pfn);
 
 	ret = apply_to_page_range(vma->vm_mm, start, end - start, zcgem_fill_entry, &fill);
 	return ret ? vmf_error(ret) : VM_FAULT_NOPAGE;
