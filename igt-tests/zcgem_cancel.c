@@ -97,23 +97,11 @@ struct waiting {
 	int file;
 };
 
-static int submit_for_file(int fd, struct drm_zcgem_op op, uint32_t in)
-{
-	const struct drm_zcgem_sync wait = { .handle = in };
-	struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
-	int file;
-
-	igt_assert_eq(__zcgem_submit_syncs(fd, &op, in ? &wait : NULL, &out), 0);
-	file = syncobj_file(fd, out.handle);
-	syncobj_free(fd, out.handle);
-	return file;
-}
-
 static void submit_waiting(int fd, struct drm_zcgem_op op, struct waiting *w)
 {
 	w->timeline = sw_sync_open();
 	w->in = syncobj_pending(fd, w->timeline);
-	w->file = submit_for_file(fd, op, w->in);
+	w->file = zcgem_submit_for_file(fd, op, w->in);
 	igt_assert_eq(sync_file_status(w->file), 0);
 }
 
@@ -133,7 +121,7 @@ static void test_hanging_fence(int fd)
 	int next;
 
 	submit_waiting(fd, zcgem_op_fill32(handle, 0, 8, 1), &w);
-	next = submit_for_file(fd, zcgem_op_fill32(handle, 4, 4, 2), 0);
+	next = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 4, 4, 2), 0);
 	igt_assert_eq(sync_file_wait(w.file), -ETIMEDOUT);
 	igt_assert_lte_u64(limit, zcgem_now() - start + 100000000);
 	igt_assert_eq(sync_file_wait(next), 1);
@@ -161,7 +149,7 @@ static void test_hanging_implicit(int fd)
 	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &put), 0);
 	close(put.fd);
 	close(dmabuf);
-	file = submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 1), 0);
+	file = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 1), 0);
 	igt_assert_eq(sync_file_wait(file), -ETIMEDOUT);
 	igt_assert_eq_u32(map[0], 0);
 	close(file);
@@ -179,7 +167,7 @@ static void test_close_waiting(int fd)
 
 	submit_waiting(client, op, &w);
 	for (i = 0; i < 8; i++)
-		others[i] = submit_for_file(client, op, i & 1 ? w.in : 0);
+		others[i] = zcgem_submit_for_file(client, op, i & 1 ? w.in : 0);
 	close(client);
 
 	/* closing has waited for them, and the fence they waited for is still pending */
@@ -203,8 +191,8 @@ static void test_close_running(int fd)
 		uint32_t to = zcgem_create(client, size, 0);
 
 		for (i = 0; i < 16; i++)
-			files[i] = submit_for_file(client,
-						   zcgem_op_copy(to, 0, from, 0, size), 0);
+			files[i] = zcgem_submit_for_file(client,
+							 zcgem_op_copy(to, 0, from, 0, size), 0);
 		if (round & 1)
 			sync_file_wait(files[0]);
 		close(client);
@@ -241,7 +229,7 @@ static void test_exit(int fd)
 		submit_waiting(client, op, &w);
 		for (i = 0; i < 100; i++) {
 			op.dst_handle = zcgem_create(client, PAGES(1), 0);
-			close(submit_for_file(client, op, w.in));
+			close(zcgem_submit_for_file(client, op, w.in));
 		}
 		zcgem_send_fd(line.end[1], w.file);
 		/* so that it is the kill and not the timeline's end that ends it */
@@ -281,7 +269,7 @@ static void test_revoke_waiting(int fd)
 	struct waiting w;
 
 	submit_waiting(fd, zcgem_op_copy(other, 0, handle, 0, PAGES(4)), &w);
-	bystander = submit_for_file(fd, zcgem_op_fill32(other, 0, 4, 1), w.in);
+	bystander = zcgem_submit_for_file(fd, zcgem_op_fill32(other, 0, 4, 1), w.in);
 	igt_assert_eq_u64(revoke_object(fd, handle), 0);
 	igt_assert_eq(sync_file_wait(w.file), -EACCES);
 	igt_assert_eq(sync_file_status(bystander), 0);
@@ -299,7 +287,7 @@ static void test_revoke_running(int fd)
 	int files[4], i, cancelled = 0;
 
 	for (i = 0; i < 4; i++)
-		files[i] = submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
+		files[i] = zcgem_submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
 	igt_assert_eq_u64(revoke_object(fd, from), 0);
 	for (i = 0; i < 4; i++) {
 		int status = sync_file_wait(files[i]);
@@ -631,7 +619,7 @@ static void test_unplug(void)
 	to = zcgem_create(fd, size, 0);
 	submit_waiting(fd, zcgem_op_fill32(zcgem_create(fd, PAGES(1), 0), 0, 4, 1), &w);
 	for (i = 0; i < 2; i++)
-		running[i] = submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
+		running[i] = zcgem_submit_for_file(fd, zcgem_op_copy(to, 0, from, 0, size), 0);
 
 	zcgem_unbind("zcgem");
 	igt_assert_eq(sync_file_wait(w.file), -ENODEV);
@@ -658,7 +646,7 @@ static void test_outlive(void)
 
 	igt_require_f(fd >= 0, "no zcgem device\n");
 	handle = zcgem_create(fd, PAGES(1), 0);
-	done = submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 1), 0);
+	done = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 1), 0);
 	igt_assert_eq(sync_file_wait(done), 1);
 	submit_waiting(fd, zcgem_op_fill32(handle, 0, 4, 1), &w);
 	failed = dup(w.file);

@@ -136,19 +136,6 @@ static int call_revoke(struct waiter *waiter)
 	return drmIoctl(waiter->fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &arg) ? -errno : 0;
 }
 
-/* A submit's fence, which is over when the timeline advances. */
-static int submit_for_file(int fd, struct drm_zcgem_op op, uint32_t in)
-{
-	const struct drm_zcgem_sync wait = { .handle = in };
-	struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
-	int file;
-
-	igt_assert_eq(__zcgem_submit_syncs(fd, &op, in ? &wait : NULL, &out), 0);
-	file = syncobj_file(fd, out.handle);
-	syncobj_free(fd, out.handle);
-	return file;
-}
-
 /* All that another client can do with an object. */
 static void use_meanwhile(int fd, uint32_t handle, uint64_t size)
 {
@@ -163,7 +150,7 @@ static void use_meanwhile(int fd, uint32_t handle, uint64_t size)
 	map[1] = 5;
 	igt_assert_eq_u32(map[1], 5);
 	munmap((void *)map, size);
-	close(submit_for_file(other, zcgem_op_fill32(theirs, 8, 4, 1), 0));
+	close(zcgem_submit_for_file(other, zcgem_op_fill32(theirs, 8, 4, 1), 0));
 	close(other);
 	close(dmabuf);
 }
@@ -175,8 +162,8 @@ static void test_evict(const struct devices *dev)
 	uint32_t *own = zcgem_map_memfd(memfd, 0, PAGES(4));
 
 	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
-	file = submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-			       syncobj_pending(dev->fd, timeline));
+	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
+				     syncobj_pending(dev->fd, timeline));
 	start_waiter(&waiter);
 	use_meanwhile(dev->fd, waiter.handle, waiter.size);
 	igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
@@ -204,8 +191,8 @@ static void test_revalidate(const struct devices *dev)
 	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
 	map = zcgem_mmap(dev->fd, waiter.handle, PAGES(4), RW);
 	map[0] = 1;
-	file = submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-			       syncobj_pending(dev->fd, timeline));
+	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
+				     syncobj_pending(dev->fd, timeline));
 	punch(memfd, 0, PAGES(1));
 	own[0] = 2;
 	start_waiter(&waiter);
@@ -234,8 +221,8 @@ static void test_fault(const struct devices *dev)
 
 	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
 	waiter.map = zcgem_mmap(dev->fd, waiter.handle, PAGES(4), RW);
-	file = submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-			       syncobj_pending(dev->fd, timeline));
+	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
+				     syncobj_pending(dev->fd, timeline));
 	punch(memfd, 0, PAGES(1));
 	own[0] = 2;
 	start_waiter(&waiter);
@@ -294,12 +281,12 @@ static void test_revoke_behind(const struct devices *dev)
 	bystander = zcgem_create(client, PAGES(1), 0);
 	theirs = zcgem_import(client, dmabuf);
 	zcgem_evict(dev->fd, handle, MIB(1));
-	files[0] = submit_for_file(client, zcgem_op_fill32(bystander, 0, 4, 1),
-				   syncobj_pending(client, timeline));
+	files[0] = zcgem_submit_for_file(client, zcgem_op_fill32(bystander, 0, 4, 1),
+					 syncobj_pending(client, timeline));
 	zcgem_take_snapshot(dev->fd, &before);
 	for (i = 1; i < 3; i++)
-		files[i] = submit_for_file(client, zcgem_op_fill32(theirs, 0, MIB(1), 7), 0);
-	files[3] = submit_for_file(client, zcgem_op_fill32(bystander, 4, 4, 2), 0);
+		files[i] = zcgem_submit_for_file(client, zcgem_op_fill32(theirs, 0, MIB(1), 7), 0);
+	files[3] = zcgem_submit_for_file(client, zcgem_op_fill32(bystander, 4, 4, 2), 0);
 
 	igt_assert_eq(call_revoke(&(struct waiter){ .fd = dev->fd, .handle = handle }), 0);
 	for (i = 0; i < 4; i++)
@@ -332,9 +319,9 @@ static void test_revoke_between(const struct devices *dev)
 	int files[16], i;
 
 	for (i = 0; i < 16; i++)
-		files[i] = submit_for_file(dev->fd, i & 1 ?
-					   zcgem_op_fill32(mine, 0, size, i) :
-					   zcgem_op_fill32(other, 0, size, i), 0);
+		files[i] = zcgem_submit_for_file(dev->fd, i & 1 ?
+						 zcgem_op_fill32(mine, 0, size, i) :
+						 zcgem_op_fill32(other, 0, size, i), 0);
 	igt_assert_eq(call_revoke(&(struct waiter){ .fd = dev->fd, .handle = mine }), 0);
 	for (i = 0; i < 16; i++) {
 		int status = sync_file_wait(files[i]);
@@ -360,8 +347,8 @@ static void test_fences_without_end(const struct devices *dev)
 	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
 	dmabuf = zcgem_export(dev->fd, waiter.handle);
 	theirs = zcgem_import(client, dmabuf);
-	close(submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, 0),
-			      syncobj_pending(client, timeline)));
+	close(zcgem_submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, 0),
+				    syncobj_pending(client, timeline)));
 	start_waiter(&waiter);
 	for (step = 1; step < 100 && !waiter.ended; step++) {
 		uint32_t next = syncobj_new(client);
@@ -371,7 +358,8 @@ static void test_fences_without_end(const struct devices *dev)
 		close(fence);
 		/* when eviction holds the object at last, this waits until it is over */
 		if (step < 8)
-			close(submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, step), next));
+			close(zcgem_submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, step),
+						    next));
 		sw_sync_advance(timeline, 1);
 		syncobj_free(client, next);
 		usleep(1000);

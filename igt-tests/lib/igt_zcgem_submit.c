@@ -145,6 +145,26 @@ void zcgem_submit_op(int fd, struct drm_zcgem_op op)
 }
 
 /**
+ * zcgem_submit_for_file:
+ * @fd: zcgem descriptor
+ * @op: what to do; not waited for
+ * @in: syncobj to wait for, or 0
+ *
+ * Returns: A sync_file of the submit's fence.
+ */
+int zcgem_submit_for_file(int fd, struct drm_zcgem_op op, uint32_t in)
+{
+	const struct drm_zcgem_sync wait = { .handle = in };
+	struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
+	int file;
+
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, in ? &wait : NULL, &out), 0);
+	file = syncobj_file(fd, out.handle);
+	syncobj_free(fd, out.handle);
+	return file;
+}
+
+/**
  * zcgem_now:
  *
  * Returns: CLOCK_MONOTONIC in nanoseconds.

@@ -27,6 +27,7 @@ int __zcgem_submit_syncs(int fd, const struct drm_zcgem_op *op,
 			 const struct drm_zcgem_sync *in,
 			 const struct drm_zcgem_sync *out);
 void zcgem_submit_op(int fd, struct drm_zcgem_op op);
+int zcgem_submit_for_file(int fd, struct drm_zcgem_op op, uint32_t in);
 
 int64_t zcgem_now(void);
 int __zcgem_wait(int fd, uint32_t handle, uint32_t flags, int64_t timeout_ns);
