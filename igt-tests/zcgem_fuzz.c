@@ -39,7 +39,7 @@
  * Description: The same from four processes at once, which share files, and signals.
  *
  * SUBTEST: finds-lies
- * Description: A model that is wrong is found out, by a sequence of few operations.
+ * Description: A wrong model is found out by few operations, which fail again as printed.
  *
  * SUBTEST: garbage
  * Description: Random bytes as every ioctl's argument, on both nodes.
@@ -147,23 +147,55 @@ static bool fails_too(const struct fuzz_op *ops, uint32_t count, void *data)
 	return attempts->verdict->failed;
 }
 
-/* The shortest sequence that fails as well, printed in the form that replay reads. */
+/* What read_sequence() reads. */
+static void write_sequence(FILE *file, uint64_t seed, const struct fuzz_op *ops, uint32_t count)
+{
+	uint32_t i;
+
+	fprintf(file, "seed %" PRIu64 "\n", seed);
+	for (i = 0; i < count; i++)
+		fprintf(file, "%s %u %u %u\n", fuzz_op_name(&ops[i]), ops[i].a, ops[i].b,
+			ops[i].c);
+}
+
+/* Lines that are no operations are passed over, so that a whole log may be read. */
+static uint32_t read_sequence(FILE *file, uint64_t *seed, struct fuzz_op **ops)
+{
+	char line[120], name[40];
+	uint32_t count = 0;
+
+	*ops = NULL;
+	while (fgets(line, sizeof(line), file)) {
+		struct fuzz_op op;
+
+		if (sscanf(line, "seed %" SCNu64, seed) == 1 ||
+		    sscanf(line, "%39s %u %u %u", name, &op.a, &op.b, &op.c) != 4)
+			continue;
+		igt_assert_f(fuzz_op_code(name) >= 0, "there is no operation %s\n", name);
+		op.code = fuzz_op_code(name);
+		*ops = reallocarray(*ops, count + 1, sizeof(**ops));
+		(*ops)[count++] = op;
+	}
+	return count;
+}
+
+/* The shortest sequence that fails as well goes to @file, and to who runs the test. */
 static uint32_t explain(const struct setting *setting, const struct fuzz_op *ops, uint32_t count,
-			struct fuzz_verdict *verdict)
+			struct fuzz_verdict *verdict, FILE *file)
 {
 	struct attempts attempts = {
 		.setting = setting, .verdict = fuzz_verdict_new(), .counts = verdict->counts,
 	};
 	struct fuzz_op *smaller = calloc(count, sizeof(*smaller));
-	uint32_t i, left;
+	uint32_t left;
 
 	igt_info("seed %" PRIu64 ", after %u operations: %s\n", setting->seed, verdict->done,
 		 verdict->text);
 	left = fuzz_minimise(ops, verdict->done ?: count, smaller, fails_too, &attempts);
-	igt_info("%u operations suffice:\nseed %" PRIu64 "\n", left, setting->seed);
-	for (i = 0; i < left; i++)
-		igt_info("%s %u %u %u\n", fuzz_op_name(&smaller[i]), smaller[i].a, smaller[i].b,
-			 smaller[i].c);
+	igt_info("%u operations suffice:\n", left);
+	write_sequence(stdout, setting->seed, smaller, left);
+	if (file)
+		write_sequence(file, setting->seed, smaller, left);
 	run_one(setting, smaller, left, attempts.counts, attempts.verdict);
 	igt_info("then: %s\n", attempts.verdict->failed ? attempts.verdict->text : "nothing");
 	free(smaller);
@@ -186,7 +218,7 @@ static void test_sequences(const struct devices *devices)
 		fuzz_generate(sequence, LENGTH, setting.seed);
 		run_one(&setting, sequence, LENGTH, true, verdict);
 		if (verdict->failed)
-			explain(&setting, sequence, LENGTH, verdict);
+			explain(&setting, sequence, LENGTH, verdict, NULL);
 		igt_assert_f(!verdict->failed, "seed %" PRIu64 ": %s\n", setting.seed,
 			     verdict->text);
 		done += verdict->done;
@@ -265,6 +297,23 @@ static void test_processes(const struct devices *devices)
 	igt_info("%" PRIu64 " operations of %d processes\n", done, PROCESSES);
 }
 
+/* What was printed of a failure fails again, by itself, and in the same way. */
+static void check_replay(const struct setting *setting, FILE *file, uint32_t count)
+{
+	struct fuzz_verdict *verdict = fuzz_verdict_new();
+	struct setting again = *setting;
+	struct fuzz_op *ops;
+
+	rewind(file);
+	again.seed = 0;
+	igt_assert_eq(read_sequence(file, &again.seed, &ops), count);
+	igt_assert_eq_u64(again.seed, setting->seed);
+	run_one(&again, ops, count, true, verdict);
+	igt_assert_f(verdict->failed, "what was printed does not fail\n");
+	free(ops);
+	munmap(verdict, sizeof(*verdict));
+}
+
 static void test_lies(const struct devices *devices)
 {
 	static const char * const lies[] = { "write-file", "evict", "map" };
@@ -272,6 +321,7 @@ static void test_lies(const struct devices *devices)
 	struct fuzz_op *sequence = calloc(LIE_LENGTH, sizeof(*sequence));
 	struct fuzz_verdict *verdict = fuzz_verdict_new();
 	uint32_t left, i, seed;
+	FILE *file;
 
 	for (i = 0; i < ARRAY_SIZE(lies); i++) {
 		setting.lie = fuzz_op_code(lies[i]);
@@ -284,8 +334,12 @@ static void test_lies(const struct devices *devices)
 				break;
 		}
 		igt_assert_f(verdict->failed, "nobody notices a lie after %s\n", lies[i]);
-		left = explain(&setting, sequence, LIE_LENGTH, verdict);
+		file = tmpfile();
+		igt_assert(file);
+		left = explain(&setting, sequence, LIE_LENGTH, verdict, file);
 		igt_assert_lte(left, 12);
+		check_replay(&setting, file, left);
+		fclose(file);
 	}
 	free(sequence);
 	munmap(verdict, sizeof(*verdict));
@@ -358,27 +412,16 @@ static void test_replay(const struct devices *devices)
 	};
 	struct fuzz_verdict *verdict = fuzz_verdict_new();
 	const char *path = getenv("ZCGEM_FUZZ_REPLAY");
-	struct fuzz_op *ops = NULL;
-	char line[120], name[40];
-	uint32_t count = 0;
+	struct fuzz_op *ops;
+	uint32_t count;
 	FILE *file;
 
 	igt_require_f(path, "ZCGEM_FUZZ_REPLAY names no file\n");
 	file = fopen(path, "r");
 	igt_assert_f(file, "%s: %m\n", path);
-	while (fgets(line, sizeof(line), file)) {
-		struct fuzz_op op;
-
-		if (sscanf(line, "seed %" SCNu64, &setting.seed) == 1 ||
-		    sscanf(line, "%39s %u %u %u", name, &op.a, &op.b, &op.c) != 4)
-			continue;
-		igt_assert_f(fuzz_op_code(name) >= 0, "there is no operation %s\n", name);
-		op.code = fuzz_op_code(name);
-		ops = reallocarray(ops, count + 1, sizeof(*ops));
-		ops[count++] = op;
-	}
+	count = read_sequence(file, &setting.seed, &ops);
 	fclose(file);
-	igt_assert(count);
+	igt_assert_f(count, "%s: no operations\n", path);
 	run_one(&setting, ops, count, true, verdict);
 	igt_assert_f(!verdict->failed, "%s\n", verdict->text);
 	free(ops);
