@@ -12,6 +12,7 @@
 #include "igt.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_watch.h"
 #include "igt_zcgem_wrap.h"
 
@@ -33,6 +34,9 @@
  *
  * SUBTEST: remove-while-reading
  * Description: Class 12: the same by MADV_REMOVE of the watched mapping.
+ *
+ * SUBTEST: before-submit
+ * Description: Class 12: a submit uses today's pages wherever its operations touch an object.
  */
 
 IGT_TEST_DESCRIPTION("Check that readers never see pages that have left a memfd");
@@ -258,6 +262,101 @@ static void test_remove_while_reading(const struct devices *dev)
 	punch_while_reading(dev, true, BY_REMOVE);
 }
 
+#define TOUCH_PAGES	8
+
+/* Two operations of a submit, by what they touch in an object of so many pages. */
+struct touch {
+	uint64_t offset, size, height, pitch;
+};
+
+static const struct touch touches[][2] = {
+	{ { PAGES(2), 64, 1, 0 }, { PAGES(5), 64, 1, 0 } },
+	{ { PAGES(5), 64, 1, 0 }, { PAGES(1) + 4032, 64, 1, 0 } },
+	{ { 0, 4, 1, 0 }, { PAGES(TOUCH_PAGES) - 4, 4, 1, 0 } },
+	{ { PAGES(3) - 4, 8, 1, 0 }, { PAGES(3) - 8, 8, 1, 0 } },
+	{ { PAGES(1), 64, 6, ZCGEM_PAGE }, { PAGES(4), 8, 1, 0 } },
+	{ { PAGES(6), 128, 1, 0 }, { 2048, 2048, 4, 6144 } },
+	{ { PAGES(7), ZCGEM_PAGE, 1, 0 }, { PAGES(2), PAGES(3), 1, 0 } },
+};
+
+static bool is_touched(const struct touch *touch, uint64_t offset)
+{
+	uint64_t row;
+
+	for (row = 0; row < touch->height; row++) {
+		uint64_t begin = touch->offset + row * touch->pitch;
+
+		if (offset >= begin && offset < begin + touch->size)
+			return true;
+	}
+	return false;
+}
+
+static struct drm_zcgem_op touch_op(const struct touch *touch, uint32_t handle, uint32_t copy,
+				    uint32_t pattern)
+{
+	struct drm_zcgem_op op = zcgem_op_copy(copy, touch->offset, handle, touch->offset,
+					       touch->size);
+
+	if (pattern)
+		op = zcgem_op_fill32(handle, touch->offset, touch->size, pattern);
+	op.height = touch->height;
+	op.dst_pitch = touch->pitch;
+	op.src_pitch = pattern ? 0 : touch->pitch;
+	return op;
+}
+
+/* Returns how many words of the page were looked at. */
+static unsigned int punch_and_touch(int fd, int memfd, const struct touch pair[2], uint64_t page,
+				    uint32_t pattern)
+{
+	uint32_t *file = zcgem_map_memfd(memfd, 0, PAGES(TOUCH_PAGES)), *map, *seen;
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(TOUCH_PAGES), 0);
+	uint32_t copy = zcgem_create(fd, PAGES(TOUCH_PAGES), 0);
+	struct drm_zcgem_op ops[2];
+	unsigned int i, looked = 0;
+
+	map = zcgem_mmap(fd, copy, PAGES(TOUCH_PAGES), PROT_READ);
+	seen = pattern ? file : map;
+	punch(memfd, PAGES(page), ZCGEM_PAGE);
+	for (i = page * ZCGEM_PAGE / 4; i < (page + 1) * ZCGEM_PAGE / 4; i++)
+		file[i] = ~i;
+	for (i = 0; i < 2; i++)
+		ops[i] = touch_op(&pair[i], handle, copy, pattern);
+	igt_assert_eq(__zcgem_submit_ops(fd, ops, 2), 0);
+	zcgem_wait(fd, handle);
+	zcgem_wait(fd, copy);
+
+	for (i = page * ZCGEM_PAGE / 4; i < (page + 1) * ZCGEM_PAGE / 4; i++) {
+		if (!is_touched(&pair[0], i * 4) && !is_touched(&pair[1], i * 4))
+			continue;
+		igt_assert_eq_u32(seen[i], pattern ?: ~i);
+		looked++;
+	}
+	munmap(file, PAGES(TOUCH_PAGES));
+	munmap(map, PAGES(TOUCH_PAGES));
+	igt_assert_eq(__zcgem_close(fd, handle), 0);
+	igt_assert_eq(__zcgem_close(fd, copy), 0);
+	return looked;
+}
+
+static void test_before_submit(const struct devices *dev)
+{
+	int memfd = zcgem_memfd(PAGES(TOUCH_PAGES), F_SEAL_SHRINK);
+	unsigned int i, looked;
+	uint64_t page;
+
+	for (i = 0; i < ARRAY_SIZE(touches); i++) {
+		looked = 0;
+		for (page = 0; page < TOUCH_PAGES; page++) {
+			looked += punch_and_touch(dev->fd, memfd, touches[i], page, 0);
+			looked += punch_and_touch(dev->fd, memfd, touches[i], page, 0x5a5a1234);
+		}
+		igt_assert_lte(4, looked);
+	}
+	close(memfd);
+}
+
 int igt_main()
 {
 	igt_fixture()
@@ -274,6 +373,10 @@ int igt_main()
 	igt_describe("Class 12: the same by MADV_REMOVE of the watched mapping");
 	igt_subtest("remove-while-reading")
 		run_shared(&all, test_remove_while_reading);
+
+	igt_describe("Class 12: a submit uses today's pages wherever its operations touch an object");
+	igt_subtest("before-submit")
+		run_shared(&all, test_before_submit);
 
 	igt_fixture()
 		close_devices(&all);

@@ -60,6 +60,12 @@ struct zcgem_job_object {
 	/** @map: Foreign memory's kernel mapping. */
 	struct iosys_map map;
 
+	/** @first: First page that the job touches. */
+	pgoff_t first;
+
+	/** @end: One past the last page that it touches. */
+	pgoff_t end;
+
 	/** @write: The job writes to it. */
 	bool write;
 };

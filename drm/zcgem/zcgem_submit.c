@@ -52,11 +52,16 @@ static bool zcgem_is_foreign(const struct zcgem_job_object *o)
 	return o->obj->ops->flags & ZCGEM_BACKING_FOREIGN;
 }
 
-/* dma_resv held. */
-static bool zcgem_submit_is_stale(struct zcgem_object *obj)
+/*
+ * dma_resv held. Only pages that the job touches are looked at, so that a small job costs
+ * the same whatever the object's size.
+ */
+static bool zcgem_submit_is_stale(const struct zcgem_job_object *o)
 {
+	struct zcgem_object *obj = o->obj;
+
 	return obj->pages && !obj->pins &&
-	       !zcgem_object_is_current(obj, 0, zcgem_object_npages(obj));
+	       !zcgem_object_is_current(obj, o->first, o->end - o->first);
 }
 
 /* No locks held. With @refresh for objects whose pages may be stale too. */
@@ -66,11 +71,11 @@ static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 	int ret = 0;
 
 	for (i = 0; i < job->nr_objects && !ret; i++) {
-		struct zcgem_object *obj = job->objects[i].obj;
+		const struct zcgem_job_object *o = &job->objects[i];
 
-		if (!zcgem_is_foreign(&job->objects[i]))
-			ret = zcgem_object_prepare(obj, 0,
-						   refresh ? zcgem_object_npages(obj) : 0);
+		if (!zcgem_is_foreign(o))
+			ret = zcgem_object_prepare(o->obj, o->first,
+						   refresh ? o->end - o->first : 0);
 	}
 	return ret;
 }
@@ -106,7 +111,7 @@ static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 		ret = zcgem_object_acquire(obj);
 		if (ret)
 			return ret;
-		if (zcgem_submit_is_stale(obj))
+		if (zcgem_submit_is_stale(o))
 			return -EAGAIN;
 		zcgem_shrinker_touch(obj);
 		o->pages = zcgem_pages_get(obj->pages);

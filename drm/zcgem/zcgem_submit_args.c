@@ -97,6 +97,12 @@ static bool zcgem_op_overlaps(const struct drm_zcgem_op *op, u64 dst_end, u64 sr
 	       (pitch - rest < op->size && rows + 1 < op->height);
 }
 
+static void zcgem_job_object_touch(struct zcgem_job_object *o, u64 offset, u64 end)
+{
+	o->first = o->end ? min(o->first, offset >> PAGE_SHIFT) : offset >> PAGE_SHIFT;
+	o->end = max(o->end, (end - 1) / PAGE_SIZE + 1);
+}
+
 static int zcgem_op_bind(struct zcgem_job *job, const struct drm_zcgem_op *in, u32 dst, u32 src,
 			 struct zcgem_op *out)
 {
@@ -122,6 +128,9 @@ static int zcgem_op_bind(struct zcgem_job *job, const struct drm_zcgem_op *in, u
 	}
 
 	to->write = true;
+	zcgem_job_object_touch(to, in->dst_offset, dst_end);
+	if (!zcgem_op_is_fill(in))
+		zcgem_job_object_touch(from, in->src_offset, src_end);
 	*out = (struct zcgem_op) {
 		.type = in->type,
 		.dst = dst,
