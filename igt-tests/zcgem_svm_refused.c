@@ -44,6 +44,9 @@
  *
  * SUBTEST: refused-ramfs
  * Description: Files without write-back are refused.
+ *
+ * SUBTEST: shared-by-name
+ * Description: Another client cannot open an object by a name that its creator gave it (class 9).
  */
 
 IGT_TEST_DESCRIPTION("Check what cannot be mirrored, and that nothing is left");
@@ -208,6 +211,36 @@ static void test_refused_ramfs(int fd)
 	zcgem_refuse_ramfs(fd, expect_refused);
 }
 
+static void test_shared_by_name(int fd)
+{
+	char *user = zcgem_anonymous(PAGES(4));
+	int card = zcgem_open_card(), other = zcgem_open_card();
+	struct drm_gem_flink flink = {};
+	struct drm_gem_open open = {};
+	uint32_t pool;
+
+	(void)fd;
+	igt_assert_eq(__zcgem_wrap_svm(card, user, PAGES(4), 0, &flink.handle), 0);
+	do_ioctl(card, DRM_IOCTL_GEM_FLINK, &flink);
+	open.name = flink.name;
+	do_ioctl_err(other, DRM_IOCTL_GEM_OPEN, &open, EPERM);
+	/* it is the creator's own all the same */
+	do_ioctl(card, DRM_IOCTL_GEM_OPEN, &open);
+	gem_close(card, open.handle);
+	gem_close(card, flink.handle);
+
+	pool = zcgem_create(card, PAGES(1), 0);
+	flink = (struct drm_gem_flink) { .handle = pool };
+	do_ioctl(card, DRM_IOCTL_GEM_FLINK, &flink);
+	open.name = flink.name;
+	do_ioctl(other, DRM_IOCTL_GEM_OPEN, &open);
+	gem_close(other, open.handle);
+	gem_close(card, pool);
+	close(other);
+	close(card);
+	munmap(user, PAGES(4));
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -242,6 +275,10 @@ int igt_main()
 	igt_describe("Files without write-back are refused");
 	igt_subtest("refused-ramfs")
 		zcgem_run_refused(fd, test_refused_ramfs);
+
+	igt_describe("Another client cannot open an object by a name that its creator gave it");
+	igt_subtest("shared-by-name")
+		zcgem_run_counted(fd, test_shared_by_name);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -149,7 +149,7 @@ static void test_get_param(int fd)
 	uint64_t value;
 	uint32_t param;
 
-	for (param = 0; param <= DRM_ZCGEM_PARAM_SVM; param++)
+	for (param = 0; param <= DRM_ZCGEM_PARAM_JOB_TIMEOUT; param++)
 		igt_assert_f(!__zcgem_get_param(fd, param, &value), "parameter %u\n", param);
 	igt_assert_eq(__zcgem_get_param(fd, param, &value), -EINVAL);
 
@@ -163,6 +163,7 @@ static void test_get_param(int fd)
 	igt_assert_lte_u64(1024, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_OPS));
 	igt_assert_lte_u64(1024, zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SYNCS));
 	igt_assert_lt_u64(0, zcgem_get_param(fd, DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT));
+	igt_assert_lt_u64(0, zcgem_get_param(fd, DRM_ZCGEM_PARAM_JOB_TIMEOUT));
 	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_REVOKE), 1);
 	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_WATCH), 1);
 	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_WAIT), 1);

@@ -45,6 +45,9 @@
  * SUBTEST: revoke-between
  * Description: Of a queue that uses an object in turn with others only the submits on it end.
  *
+ * SUBTEST: submit
+ * Description: A submit that waits for fences on an import's old pages holds up none of its other objects.
+ *
  * SUBTEST: fences-without-end
  * Description: Eviction ends although there is never a time without a fence.
  */
@@ -61,6 +64,7 @@ struct waiter {
 	int (*call)(struct waiter *waiter);
 	int fd;
 	uint32_t handle;
+	uint32_t source;
 	uint64_t size;
 	volatile uint32_t *map;
 	volatile pid_t tid;
@@ -336,6 +340,47 @@ static void test_revoke_between(const struct devices *dev)
 	gem_close(dev->fd, other);
 }
 
+static int call_submit(struct waiter *waiter)
+{
+	struct drm_zcgem_op op = zcgem_op_copy(waiter->handle, 0, waiter->source, 0, 4);
+
+	return __zcgem_submit_ops(waiter->fd, &op, 1);
+}
+
+static void test_submit(const struct devices *dev)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open(), file, dmabuf;
+	struct waiter waiter = { .call = call_submit, .fd = dev->other };
+	uint32_t *own = zcgem_map_memfd(memfd, 0, PAGES(4)), *map, handle;
+
+	handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
+	dmabuf = zcgem_export(dev->fd, handle);
+	waiter.source = zcgem_import(dev->other, dmabuf);
+	waiter.handle = zcgem_create(dev->other, PAGES(4), 0);
+	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(handle, 0, 4, 7),
+				     syncobj_pending(dev->fd, timeline));
+	punch(memfd, 0, PAGES(1));
+	own[0] = 2;
+	start_waiter(&waiter);
+	use_meanwhile(dev->other, waiter.handle, PAGES(4));
+	igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
+	igt_assert_eq(sync_file_status(file), 0);
+	sw_sync_advance(timeline, 1);
+	igt_assert_eq(join_waiter(&waiter), 0);
+	zcgem_wait(dev->other, waiter.handle);
+	map = zcgem_mmap(dev->other, waiter.handle, PAGES(4), RW);
+	igt_assert_eq_u32(map[0], 2);
+	munmap(map, PAGES(4));
+	gem_close(dev->other, waiter.handle);
+	gem_close(dev->other, waiter.source);
+	gem_close(dev->fd, handle);
+	munmap(own, PAGES(4));
+	close(dmabuf);
+	close(file);
+	close(timeline);
+	close(memfd);
+}
+
 /* Each step replaces the fence that is pending by a later one. */
 static void test_fences_without_end(const struct devices *dev)
 {
@@ -402,6 +447,10 @@ int igt_main()
 	igt_describe("Of a queue that uses an object in turn with others only the submits on it end");
 	igt_subtest("revoke-between")
 		run_shared(&devices, test_revoke_between);
+
+	igt_describe("A submit that waits for fences on an import's old pages holds up none of its other objects");
+	igt_subtest("submit")
+		run_shared(&devices, test_submit);
 
 	igt_describe("Eviction ends although there is never a time without a fence");
 	igt_subtest("fences-without-end")

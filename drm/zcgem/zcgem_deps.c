@@ -292,7 +292,7 @@ void zcgem_deps_arm(struct zcgem_deps *deps)
 
 /**
  * zcgem_deps_abort() - Have the job not run, and wait no more.
- * @deps: armed
+ * @deps: armed, or about to be
  * @error: why, negative; the first one counts
  *
  * Any context.

@@ -8,8 +8,12 @@
  * gets its share however long the jobs of others are; and since the scheduler of a queue
  * hands out one job at a time, however many they are.
  *
- * Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the lowest
+ * A job that was cancelled goes before all others, since somebody waits for it, and its turn
+ * is only to end. Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the lowest
  * that has a job: jobs hold fences that others wait for, so none may starve.
+ *
+ * A job that takes longer than ZCGEM_JOB_SECONDS of an engine's time is ended: its fence is
+ * waited for by other drivers, displays and reclaim, and must signal in bounded time.
  *
  * The whole file is what a fence waits for. Nothing here allocates.
  */
@@ -44,7 +48,8 @@ static struct zcgem_job *zcgem_engine_pick(struct zcgem_engine *engine,
 	bool fair;
 
 	spin_lock(&engine->lock);
-	fair = !(++engine->turn % ZCGEM_FAIR_TURN);
+	job = list_first_entry_or_null(&engine->ended, struct zcgem_job, run_link);
+	fair = !job && !(++engine->turn % ZCGEM_FAIR_TURN);
 	for (i = 0; i < ZCGEM_PRIORITIES && !job; i++) {
 		u32 priority = zcgem_priority_order[fair ? ZCGEM_PRIORITIES - 1 - i : i];
 
@@ -59,10 +64,19 @@ static struct zcgem_job *zcgem_engine_pick(struct zcgem_engine *engine,
 	return job;
 }
 
+/* Lock held: zcgem_engine_hurry() looks here after the error was set. */
+static void zcgem_engine_put(struct zcgem_engine *engine, struct zcgem_job *job)
+{
+	lockdep_assert_held(&engine->lock);
+
+	list_add_tail(&job->run_link, READ_ONCE(job->deps.error) ? &engine->ended :
+		      &engine->runnable[job->queue->priority]);
+}
+
 static void zcgem_engine_put_back(struct zcgem_engine *engine, struct zcgem_job *job)
 {
 	spin_lock(&engine->lock);
-	list_add_tail(&job->run_link, &engine->runnable[job->queue->priority]);
+	zcgem_engine_put(engine, job);
 	spin_unlock(&engine->lock);
 }
 
@@ -79,6 +93,8 @@ static bool zcgem_engine_turn(struct zcgem_job *job)
 	} while (more && now - start < ZCGEM_TURN_NS);
 
 	job->ran += now - start;
+	if (more && job->ran > ZCGEM_JOB_SECONDS * NSEC_PER_SEC)
+		zcgem_deps_abort(&job->deps, -ETIMEDOUT);
 	return !more;
 }
 
@@ -110,7 +126,7 @@ void zcgem_engine_run(struct zcgem_job *job)
 	unsigned int i;
 
 	spin_lock(&engine->lock);
-	list_add_tail(&job->run_link, &engine->runnable[job->queue->priority]);
+	zcgem_engine_put(engine, job);
 	for (i = 0; i < engine->nr_workers && !worker; i++)
 		if (!engine->workers[i].awake)
 			worker = &engine->workers[i];
@@ -121,6 +137,20 @@ void zcgem_engine_run(struct zcgem_job *job)
 	/* Those that are awake look at the list before they go to sleep. */
 	if (worker)
 		queue_work(engine->copy_wq, &worker->work);
+}
+
+/**
+ * zcgem_engine_hurry() - A job has been cancelled: end it next.
+ * @job: a job that has an error; perhaps the engine does not have it
+ */
+void zcgem_engine_hurry(struct zcgem_job *job)
+{
+	struct zcgem_engine *engine = &job->zdev->engine;
+
+	spin_lock(&engine->lock);
+	if (!list_empty(&job->run_link))
+		list_move_tail(&job->run_link, &engine->ended);
+	spin_unlock(&engine->lock);
 }
 
 static void zcgem_engine_fini(struct drm_device *drm, void *data)
@@ -148,7 +178,8 @@ int zcgem_engine_init(struct zcgem_device *zdev)
 	spin_lock_init(&engine->lock);
 	mutex_init(&engine->jobs_lock);
 	init_rwsem(&engine->notifier_lock);
-	INIT_LIST_HEAD(&engine->jobs);
+	INIT_LIST_HEAD(&engine->queues);
+	INIT_LIST_HEAD(&engine->ended);
 	for (i = 0; i < ZCGEM_PRIORITIES; i++)
 		INIT_LIST_HEAD(&engine->runnable[i]);
 

@@ -14,10 +14,12 @@
  *
  * The references to pages are dropped before the fence signals, so that who has waited
  * for it finds them gone. They are never the last there: objects give pages up only
- * when their fences have signalled, or after their jobs were withdrawn.
+ * when their fences have signalled, or after their jobs were withdrawn, and of those the
+ * pages are dropped by who withdraws them.
  *
  * Cancelling sets an error, which the engine looks at from piece to piece, and ends the
- * wait for dependencies, so that a cancelled job is over soon whatever it waited for.
+ * wait for dependencies, so that a cancelled job is over soon whatever it waited for, and the
+ * engine ends it before it does anything else.
  * The last job is cancelled first: none begins because the one before it has ended.
  */
 
@@ -34,17 +36,15 @@
 #include "zcgem_pages.h"
 #include "zcgem_trace.h"
 
-/**
- * zcgem_job_drop_pages() - Let go of the pages.
- * @job: the job, which does not run and will not any more
- */
-void zcgem_job_drop_pages(struct zcgem_job *job)
+/* By who has the job's memory, see &enum zcgem_job_state. */
+static void zcgem_job_drop_pages(struct zcgem_job *job)
 {
 	unsigned int i;
 
-	/* When a job is withdrawn its turn may come at the same time. */
-	for (i = 0; i < job->nr_objects; i++)
-		zcgem_pages_put(xchg(&job->objects[i].pages, NULL));
+	for (i = 0; i < job->nr_objects; i++) {
+		zcgem_pages_put(job->objects[i].pages);
+		job->objects[i].pages = NULL;
+	}
 }
 
 /**
@@ -99,6 +99,7 @@ static void zcgem_job_cleanup(struct work_struct *work)
 {
 	struct zcgem_job *job = container_of(work, struct zcgem_job, cleanup);
 	struct zcgem_engine *engine = &job->zdev->engine;
+	unsigned int i;
 
 	/*
 	 * The fence counts as signalled before its callbacks have run, and the scheduler's
@@ -110,6 +111,8 @@ static void zcgem_job_cleanup(struct work_struct *work)
 
 	mutex_lock(&engine->jobs_lock);
 	list_del(&job->link);
+	for (i = 0; i < job->nr_objects; i++)
+		list_del(&job->objects[i].link);
 	mutex_unlock(&engine->jobs_lock);
 
 	dma_fence_put(&job->fence->base);
@@ -150,7 +153,8 @@ void zcgem_job_finish(struct zcgem_job *job)
 	int error = READ_ONCE(job->deps.error);
 
 	trace_zcgem_job_done(job, error);
-	zcgem_job_drop_pages(job);
+	if (READ_ONCE(job->state) == ZCGEM_JOB_RUNS)
+		zcgem_job_drop_pages(job);
 	atomic64_add(job->ran, &job->queue->busy);
 
 	dma_fence_get(fence);
@@ -164,13 +168,19 @@ static struct dma_fence *zcgem_run_job(struct drm_sched_job *base)
 {
 	struct zcgem_job *job = to_zcgem_job(base);
 	struct dma_fence *fence = dma_fence_get(&job->fence->base);
+	struct zcgem_engine *engine = &job->zdev->engine;
 
 	trace_zcgem_job_run(job);
-	if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_RUNS) != ZCGEM_JOB_WAITS ||
-	    READ_ONCE(job->deps.error))
+	if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_RUNS) != ZCGEM_JOB_WAITS) {
+		/* Whoever has withdrawn it may be about to drop its pages. */
+		mutex_lock(&engine->jobs_lock);
+		mutex_unlock(&engine->jobs_lock);
 		zcgem_job_finish(job);
-	else
+	} else if (READ_ONCE(job->deps.error)) {
+		zcgem_job_finish(job);
+	} else {
 		zcgem_engine_run(job);
+	}
 	return fence;
 }
 
@@ -188,6 +198,65 @@ const struct drm_sched_backend_ops zcgem_sched_ops = {
 };
 
 /**
+ * zcgem_jobs_add_queue() - Let there be jobs in a queue.
+ * @queue: the queue
+ */
+void zcgem_jobs_add_queue(struct zcgem_queue *queue)
+{
+	struct zcgem_engine *engine = &queue->zdev->engine;
+
+	mutex_lock(&engine->jobs_lock);
+	list_add_tail(&queue->link, &engine->queues);
+	mutex_unlock(&engine->jobs_lock);
+}
+
+/**
+ * zcgem_jobs_remove_queue() - No more jobs come.
+ * @queue: the queue, which has none left
+ */
+void zcgem_jobs_remove_queue(struct zcgem_queue *queue)
+{
+	struct zcgem_engine *engine = &queue->zdev->engine;
+
+	mutex_lock(&engine->jobs_lock);
+	list_del(&queue->link);
+	mutex_unlock(&engine->jobs_lock);
+}
+
+/**
+ * zcgem_jobs_add() - Have a job found by what concerns its queue or its objects.
+ * @job: a job that is being accepted, the queue's lock held
+ */
+void zcgem_jobs_add(struct zcgem_job *job)
+{
+	struct zcgem_engine *engine = &job->zdev->engine;
+	unsigned int i;
+
+	mutex_lock(&engine->jobs_lock);
+	list_add_tail(&job->link, &job->queue->accepted);
+	for (i = 0; i < job->nr_objects; i++)
+		list_add_tail(&job->objects[i].link, &job->objects[i].obj->jobs);
+	mutex_unlock(&engine->jobs_lock);
+}
+
+/* jobs_lock held. */
+static void zcgem_job_abort(struct zcgem_job *job, int error)
+{
+	zcgem_deps_abort(&job->deps, error);
+	zcgem_engine_hurry(job);
+}
+
+/* jobs_lock held. */
+static void zcgem_queue_abort(struct zcgem_queue *queue, u64 last, int error)
+{
+	struct zcgem_job *job;
+
+	list_for_each_entry_reverse(job, &queue->accepted, link)
+		if (job->fence->base.seqno <= last)
+			zcgem_job_abort(job, error);
+}
+
+/**
  * zcgem_jobs_cancel_queue() - End all jobs of a queue early.
  * @queue: the queue
  * @error: of their fences, negative
@@ -195,23 +264,10 @@ const struct drm_sched_backend_ops zcgem_sched_ops = {
 void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error)
 {
 	struct zcgem_engine *engine = &queue->zdev->engine;
-	struct zcgem_job *job;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry_reverse(job, &engine->jobs, link)
-		if (job->queue == queue)
-			zcgem_deps_abort(&job->deps, error);
+	zcgem_queue_abort(queue, U64_MAX, error);
 	mutex_unlock(&engine->jobs_lock);
-}
-
-static bool zcgem_job_uses(struct zcgem_job *job, struct zcgem_object *obj)
-{
-	unsigned int i;
-
-	for (i = 0; i < job->nr_objects; i++)
-		if (job->objects[i].obj == obj)
-			return true;
-	return false;
 }
 
 /*
@@ -241,28 +297,34 @@ static void zcgem_job_replace_fence(struct zcgem_job *job, struct zcgem_object *
 void zcgem_jobs_withdraw(struct zcgem_object *obj, int error)
 {
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job *job;
+	struct zcgem_job_object *o;
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry_reverse(job, &engine->jobs, link) {
-		job->queue->running = NULL;
-		if (zcgem_job_uses(job, obj))
-			zcgem_deps_abort(&job->deps, error);
+	list_for_each_entry_reverse(o, &obj->jobs, link) {
+		o->job->queue->running = NULL;
+		zcgem_job_abort(o->job, error);
 		cond_resched();
 	}
-	list_for_each_entry(job, &engine->jobs, link) {
-		cond_resched();
-		if (!zcgem_job_uses(job, obj))
-			continue;
-		if (cmpxchg(&job->state, ZCGEM_JOB_WAITS,
-			    ZCGEM_JOB_WITHDRAWN) == ZCGEM_JOB_RUNS) {
-			job->queue->running = job;
-			continue;
+	list_for_each_entry(o, &obj->jobs, link) {
+		switch (cmpxchg(&o->job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_WITHDRAWN)) {
+		case ZCGEM_JOB_WAITS:
+			zcgem_job_drop_pages(o->job);
+			break;
+		case ZCGEM_JOB_RUNS:
+			o->job->queue->running = o->job;
+			break;
+		case ZCGEM_JOB_WITHDRAWN:
+			break;
 		}
-		zcgem_job_drop_pages(job);
-		zcgem_job_replace_fence(job, obj);
+		cond_resched();
+	}
+	/* Only now is it certain which jobs have begun. All of a queue's fences go at once. */
+	list_for_each_entry(o, &obj->jobs, link) {
+		if (READ_ONCE(o->job->state) == ZCGEM_JOB_WITHDRAWN)
+			zcgem_job_replace_fence(o->job, obj);
+		cond_resched();
 	}
 	mutex_unlock(&engine->jobs_lock);
 }
@@ -272,17 +334,19 @@ void zcgem_jobs_withdraw(struct zcgem_object *obj, int error)
  * @obj: the object
  *
  * Return: true if one was queued already when zcgem_jobs_expedite() was called for a job
- * of its queue.
+ * of its queue, and is not over.
  */
 bool zcgem_jobs_are_late(struct zcgem_object *obj)
 {
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job *job;
+	struct zcgem_job_object *o;
 	bool late = false;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(job, &engine->jobs, link) {
-		late = job->fence->base.seqno <= job->queue->late && zcgem_job_uses(job, obj);
+	list_for_each_entry(o, &obj->jobs, link) {
+		struct dma_fence *fence = &o->job->fence->base;
+
+		late = fence->seqno <= o->job->queue->late && !dma_fence_is_signaled(fence);
 		if (late)
 			break;
 		cond_resched();
@@ -302,26 +366,22 @@ bool zcgem_jobs_are_late(struct zcgem_object *obj)
 void zcgem_jobs_expedite(struct zcgem_object *obj, int error)
 {
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job *job;
+	struct zcgem_job_object *o;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(job, &engine->jobs, link)
-		job->queue->ending = 0;
 	/* Jobs of a queue are in order here too: the last one stays. */
-	list_for_each_entry(job, &engine->jobs, link) {
-		if (zcgem_job_uses(job, obj))
-			job->queue->ending = job->fence->base.seqno;
-		cond_resched();
-	}
-	list_for_each_entry(job, &engine->jobs, link) {
-		struct zcgem_queue *queue = job->queue;
-		u64 seqno = job->fence->base.seqno;
+	list_for_each_entry(o, &obj->jobs, link)
+		if (!dma_fence_is_signaled(&o->job->fence->base))
+			o->job->queue->ending = o->job->fence->base.seqno;
+	list_for_each_entry(o, &obj->jobs, link) {
+		struct zcgem_queue *queue = o->job->queue;
 
 		if (!queue->ending)
 			continue;
-		queue->late = seqno;
-		if (seqno <= queue->ending)
-			zcgem_deps_abort(&job->deps, error);
+		queue->late = list_last_entry(&queue->accepted, struct zcgem_job,
+					      link)->fence->base.seqno;
+		zcgem_queue_abort(queue, queue->ending, error);
+		queue->ending = 0;
 	}
 	mutex_unlock(&engine->jobs_lock);
 }
@@ -334,10 +394,10 @@ void zcgem_jobs_expedite(struct zcgem_object *obj, int error)
 void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error)
 {
 	struct zcgem_engine *engine = &zdev->engine;
-	struct zcgem_job *job;
+	struct zcgem_queue *queue;
 
 	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry_reverse(job, &engine->jobs, link)
-		zcgem_deps_abort(&job->deps, error);
+	list_for_each_entry(queue, &engine->queues, link)
+		zcgem_queue_abort(queue, U64_MAX, error);
 	mutex_unlock(&engine->jobs_lock);
 }

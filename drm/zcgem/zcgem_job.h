@@ -26,6 +26,9 @@ struct zcgem_queue;
 /** ZCGEM_MAX_SYNCS - Most in-syncs, and most out-syncs, of a submit. */
 #define ZCGEM_MAX_SYNCS		1024
 
+/** ZCGEM_JOB_SECONDS - How long the engine works on a job. */
+#define ZCGEM_JOB_SECONDS	10
+
 /** ZCGEM_PRIORITIES - Values of &enum drm_zcgem_priority. */
 #define ZCGEM_PRIORITIES	3
 
@@ -51,6 +54,12 @@ struct zcgem_op {
  * struct zcgem_job_object - An object as a job sees it.
  */
 struct zcgem_job_object {
+	/** @job: The job. */
+	struct zcgem_job *job;
+
+	/** @link: In &zcgem_object.jobs, under &zcgem_engine.jobs_lock. */
+	struct list_head link;
+
 	/** @obj: The object, with a reference. */
 	struct zcgem_object *obj;
 
@@ -131,10 +140,10 @@ struct zcgem_job {
 	/** @ran: Nanoseconds of processor time so far. */
 	u64 ran;
 
-	/** @run_link: In &zcgem_engine.runnable, under its lock. */
+	/** @run_link: In &zcgem_engine.runnable or ended, under its lock. */
 	struct list_head run_link;
 
-	/** @link: In &zcgem_engine.jobs, under its jobs_lock. */
+	/** @link: In &zcgem_queue.accepted, under &zcgem_engine.jobs_lock. */
 	struct list_head link;
 
 	/** @cleanup: Frees it. */
@@ -184,23 +193,26 @@ struct zcgem_engine {
 	/** @nr_workers: How many are used. */
 	unsigned int nr_workers;
 
-	/** @lock: Guards @runnable, @turn and who is awake; a leaf lock. */
+	/** @lock: Guards @runnable, @ended, @turn and who is awake; a leaf lock. */
 	spinlock_t lock;
 
 	/** @runnable: Jobs with nothing to wait for, by priority. */
 	struct list_head runnable[ZCGEM_PRIORITIES];
 
+	/** @ended: Jobs that were cancelled meanwhile: somebody waits for them. */
+	struct list_head ended;
+
 	/** @turn: Counts what was picked. */
 	unsigned int turn;
 
 	/**
-	 * @jobs_lock: Guards @jobs. Inside dma_resv, taken in MMU notifiers; nothing allocates
-	 * under it or waits.
+	 * @jobs_lock: Guards @queues, and which jobs queues and objects have. Inside dma_resv,
+	 * taken in MMU notifiers; nothing allocates under it or waits.
 	 */
 	struct mutex jobs_lock;
 
-	/** @jobs: All jobs that were accepted and not freed yet. */
-	struct list_head jobs;
+	/** @queues: All queues. */
+	struct list_head queues;
 
 	/**
 	 * @notifier_lock: Memory that can go without dma_resv, see
@@ -227,6 +239,12 @@ struct zcgem_queue {
 
 	/** @priority: One of &enum drm_zcgem_priority. */
 	u32 priority;
+
+	/** @link: In &zcgem_engine.queues, under jobs_lock. */
+	struct list_head link;
+
+	/** @accepted: Jobs that were accepted and not freed yet, in order. Under jobs_lock. */
+	struct list_head accepted;
 
 	/** @lock: Makes the order of fences that of jobs. Nothing allocates under it. */
 	struct mutex lock;
@@ -266,8 +284,10 @@ struct zcgem_queue {
 struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue);
 void zcgem_job_free(struct zcgem_job *job);
 void zcgem_job_forget_memory(struct zcgem_job *job);
-void zcgem_job_drop_pages(struct zcgem_job *job);
 void zcgem_job_finish(struct zcgem_job *job);
+void zcgem_jobs_add(struct zcgem_job *job);
+void zcgem_jobs_add_queue(struct zcgem_queue *queue);
+void zcgem_jobs_remove_queue(struct zcgem_queue *queue);
 void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error);
 void zcgem_jobs_withdraw(struct zcgem_object *obj, int error);
 bool zcgem_jobs_are_late(struct zcgem_object *obj);
@@ -281,6 +301,7 @@ bool zcgem_job_step(struct zcgem_job *job);
 /* zcgem_engine.c */
 int zcgem_engine_init(struct zcgem_device *zdev);
 void zcgem_engine_run(struct zcgem_job *job);
+void zcgem_engine_hurry(struct zcgem_job *job);
 
 /* zcgem_queue.c */
 int zcgem_client_open(struct drm_device *drm, struct drm_file *file);

@@ -30,6 +30,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include <drm/drm_file.h>
 #include <drm/drm_print.h>
 
 #include "zcgem_compat.h"
@@ -71,6 +72,7 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 		if (iscntrl(*name))
 			*name = '?';
 	INIT_LIST_HEAD(&obj->dma_maps);
+	INIT_LIST_HEAD(&obj->jobs);
 	INIT_LIST_HEAD(&obj->link);
 	INIT_LIST_HEAD(&obj->lru);
 	obj->bo.base.dev = &zdev->drm;
@@ -245,7 +247,7 @@ static int zcgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 
 	if (gem->import_attach)
 		return zcgem_prime_vmap(gem->import_attach->dmabuf, map);
-	return zcgem_object_vmap(obj, map);
+	return zcgem_object_vmap(obj, map, true);
 }
 
 static void zcgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
@@ -256,7 +258,19 @@ static void zcgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 		zcgem_object_vunmap(to_zcgem_object(gem));
 }
 
+/* A name (GEM_FLINK) would be another way to share what must not be shared. */
+static int zcgem_gem_open(struct drm_gem_object *gem, struct drm_file *file)
+{
+	struct zcgem_object *obj = to_zcgem_object(gem);
+
+	if (obj->ops->flags & ZCGEM_BACKING_PRIVATE && obj->client != file->client_id)
+		return zcgem_refuse(gem->dev, -EPERM, "%s objects cannot be shared",
+				    obj->ops->name);
+	return 0;
+}
+
 const struct drm_gem_object_funcs zcgem_gem_funcs = {
+	.open = zcgem_gem_open,
 	.free = zcgem_gem_free,
 	.export = zcgem_gem_export,
 	.vmap = zcgem_gem_vmap,

@@ -179,6 +179,9 @@ struct zcgem_object {
 	/** @dma_maps: Importers' scatter lists, &zcgem_dma_map.link. Under dma_resv. */
 	struct list_head dma_maps;
 
+	/** @jobs: What uses the object, &zcgem_job_object.link. Under &zcgem_engine.jobs_lock. */
+	struct list_head jobs;
+
 	/** @attachments: Devices attached to the dma-buf. */
 	atomic_t attachments;
 
@@ -259,7 +262,7 @@ int zcgem_object_acquire(struct zcgem_object *obj);
 bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
 				 bool wait);
-int zcgem_object_pin(struct zcgem_object *obj);
+int zcgem_object_pin(struct zcgem_object *obj, bool wait);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
 bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
@@ -270,7 +273,7 @@ int zcgem_object_when_idle(struct zcgem_object *obj,
 			   int (*step)(struct zcgem_object *obj, bool wait));
 
 /* zcgem_vmap.c */
-int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map);
+int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait);
 void zcgem_object_vunmap(struct zcgem_object *obj);
 
 /* zcgem_ttm.c */

@@ -29,6 +29,7 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/iommu.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
@@ -60,6 +61,17 @@ static struct zcgem_object *zcgem_dmabuf_object(struct dma_buf *dmabuf)
 }
 
 /*
+ * An IOMMU that passes everything through does not help: a device behind it has what it can
+ * address, and the DMA layer's bounce buffers.
+ */
+static bool zcgem_is_translated(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+}
+
+/*
  * dma_resv held. Where an IOMMU translates, every page is in reach. The mask alone says
  * too little: what counts are the pages that the object has.
  */
@@ -68,7 +80,7 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 	const struct zcgem_extents *extents = &obj->pages->extents;
 	unsigned long i;
 
-	if (device_iommu_mapped(dev) || !dma_addressing_limited(dev))
+	if (zcgem_is_translated(dev) || !dma_addressing_limited(dev))
 		return 0;
 
 	for (i = 0; i < extents->count; i++) {
@@ -146,7 +158,7 @@ static void zcgem_dmabuf_detach(struct dma_buf *dmabuf, struct dma_buf_attachmen
 
 static int zcgem_dmabuf_pin(struct dma_buf_attachment *attach)
 {
-	int ret = zcgem_object_pin(zcgem_dmabuf_object(attach->dmabuf));
+	int ret = zcgem_object_pin(zcgem_dmabuf_object(attach->dmabuf), true);
 
 	/* Importers repeat -EAGAIN for ever, and 7.2 warns of -EBUSY. */
 	return ret == -EAGAIN ? -ENOMEM : ret;
@@ -248,14 +260,10 @@ free_map:
 static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
 					 enum dma_data_direction dir)
 {
-	struct sg_table *sgt;
-	int idx;
-
-	if (!drm_dev_enter(zcgem_dmabuf_object(attach->dmabuf)->bo.base.dev, &idx))
+	/* Not to be entered: this may wait for fences, and removal of any device for this. */
+	if (drm_dev_is_unplugged(zcgem_dmabuf_object(attach->dmabuf)->bo.base.dev))
 		return ERR_PTR(-ENODEV);
-	sgt = zcgem_make_map(attach, dir);
-	drm_dev_exit(idx);
-	return sgt;
+	return zcgem_make_map(attach, dir);
 }
 
 static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
@@ -311,16 +319,11 @@ static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_dir
 static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
-	int ret, idx;
 
 	/* One more user of a mapping that is there: this must not fail in zcgem_prime_vmap(). */
-	if (obj->vmap_count)
-		return zcgem_object_vmap(obj, map);
-	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+	if (!obj->vmap_count && drm_dev_is_unplugged(obj->bo.base.dev))
 		return -ENODEV;
-	ret = zcgem_object_vmap(obj, map);
-	drm_dev_exit(idx);
-	return ret;
+	return zcgem_object_vmap(obj, map, true);
 }
 
 static void zcgem_dmabuf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
@@ -372,19 +375,40 @@ static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 	struct iosys_map own;
-	int ret, idx;
+	int ret;
 
 	if (obj->revoked)
 		return zcgem_refuse(obj->bo.base.dev, -EACCES, "the object was revoked");
-	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+	if (drm_dev_is_unplugged(obj->bo.base.dev))
 		return -ENODEV;
-	ret = zcgem_object_vmap(obj, &own);
-	drm_dev_exit(idx);
+	ret = zcgem_object_vmap(obj, &own, false);
 	if (ret)
 		return ret;
 	ret = dma_buf_vmap(dmabuf, map);
 	zcgem_object_vunmap(obj);
 	return ret;
+}
+
+/**
+ * zcgem_prime_prepare() - Have a dma-buf ready for zcgem_prime_vmap().
+ * @dmabuf: the dma-buf; no locks held
+ * @refresh: its pages may be stale
+ *
+ * Does what must not be done with the dma_resv of other objects held: waits for fences.
+ *
+ * Return: 0, also for other exporters, of which nothing is known; -ENODEV; as
+ * zcgem_object_prepare().
+ */
+int zcgem_prime_prepare(struct dma_buf *dmabuf, bool refresh)
+{
+	struct zcgem_object *obj;
+
+	if (dmabuf->ops != &zcgem_dmabuf_ops)
+		return 0;
+	obj = zcgem_dmabuf_object(dmabuf);
+	if (drm_dev_is_unplugged(obj->bo.base.dev))
+		return -ENODEV;
+	return zcgem_object_prepare(obj, 0, refresh ? zcgem_object_npages(obj) : 0);
 }
 
 /**
@@ -396,11 +420,13 @@ static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)
  * object of another device of this driver may have been revoked, its device may be gone,
  * and other drivers may have nothing to map. So what can be known is found out before.
  *
- * Return: 0, -EOPNOTSUPP for memory that cannot be mapped, or what the exporter says.
+ * Return: 0, -EOPNOTSUPP for memory that cannot be mapped, or what the exporter says;
+ * -EAGAIN if zcgem_prime_prepare() must be called without locks first.
  */
 int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	const struct drm_gem_object *gem;
+	int ret;
 
 	dma_resv_assert_held(dmabuf->resv);
 
@@ -413,7 +439,8 @@ int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		if (!gem->funcs->vmap)
 			return -EOPNOTSUPP;
 	}
-	return dma_buf_vmap(dmabuf, map);
+	ret = dma_buf_vmap(dmabuf, map);
+	return ret == -EAGAIN ? -EBUSY : ret;
 }
 
 /**

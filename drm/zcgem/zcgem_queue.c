@@ -43,8 +43,9 @@ static struct zcgem_queue *zcgem_queue_create(struct drm_file *file, u32 priorit
 	queue->context = dma_fence_context_alloc(2);
 	mutex_init(&queue->lock);
 	init_waitqueue_head(&queue->wait);
+	INIT_LIST_HEAD(&queue->accepted);
 
-	/* A copy ends by itself, so there is no timeout. */
+	/* The engine ends what takes too long. */
 	sched = &queue->sched;
 	ret = drm_sched_init(sched, &(struct drm_sched_init_args) {
 		.ops = &zcgem_sched_ops,
@@ -61,6 +62,7 @@ static struct zcgem_queue *zcgem_queue_create(struct drm_file *file, u32 priorit
 	ret = drm_sched_entity_init(&queue->entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
 	if (ret)
 		goto fini_sched;
+	zcgem_jobs_add_queue(queue);
 	return queue;
 
 fini_sched:
@@ -79,6 +81,7 @@ static void zcgem_queue_destroy(struct zcgem_queue *queue)
 	spin_lock_irq(&queue->wait.lock);
 	spin_unlock_irq(&queue->wait.lock);
 
+	zcgem_jobs_remove_queue(queue);
 	drm_sched_entity_fini(&queue->entity);
 	drm_sched_fini(&queue->sched);
 	mutex_destroy(&queue->lock);

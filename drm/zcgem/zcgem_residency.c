@@ -35,7 +35,7 @@
  */
 static void zcgem_object_note_layout(struct zcgem_object *obj)
 {
-	static const unsigned int orders[] = { PUD_SHIFT - PAGE_SHIFT, PMD_SHIFT - PAGE_SHIFT };
+	const unsigned int orders[] = { PUD_SHIFT - PAGE_SHIFT, PMD_SHIFT - PAGE_SHIFT };
 	const struct zcgem_extents *extents = &obj->pages->extents;
 	unsigned int i;
 
@@ -74,11 +74,13 @@ static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operati
  */
 void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 {
+	/* The exporter may tell of a move before it is known what is attached. */
+	if (!obj->pages)
+		return;
+
 	/* TTM gives it another dma_resv when it is being freed; the attachment goes by this. */
 	dma_resv_assert_held(obj->bo.base.import_attach->dmabuf->resv);
 
-	if (!obj->pages)
-		return;
 	obj->ops->release(obj, NULL);
 	zcgem_pages_put(obj->pages);
 	obj->pages = NULL;
@@ -437,16 +439,16 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 /**
  * zcgem_object_pin() - Forbid an object to move.
  * @obj: the object, dma_resv held
+ * @wait: wait for fences on pages that are to be replaced; importers that call with
+ *	dma_resv held leave no other way
  *
- * Importers call it so, and then there is no other way to wait for fences on old pages.
- *
- * Return: 0 or as zcgem_object_acquire().
+ * Return: 0 or as zcgem_object_acquire_current().
  */
-int zcgem_object_pin(struct zcgem_object *obj)
+int zcgem_object_pin(struct zcgem_object *obj, bool wait)
 {
 	int ret;
 
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), true);
+	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), wait);
 	if (ret)
 		return ret;
 

@@ -73,7 +73,9 @@ static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 	for (i = 0; i < job->nr_objects && !ret; i++) {
 		const struct zcgem_job_object *o = &job->objects[i];
 
-		if (!zcgem_is_foreign(o))
+		if (zcgem_is_foreign(o))
+			ret = zcgem_prime_prepare(o->obj->bo.base.import_attach->dmabuf, refresh);
+		else
 			ret = zcgem_object_prepare(o->obj, o->first,
 						   refresh ? o->end - o->first : 0);
 	}
@@ -119,8 +121,6 @@ static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 	}
 
 	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
-	if (ret == -EAGAIN)
-		return -EBUSY;
 	if (ret || !o->map.is_iomem)
 		return ret;
 	drm_dbg_ratelimited(obj->bo.base.dev, "imported object is not memory\n");
@@ -165,7 +165,6 @@ static bool zcgem_submit_is_valid(struct zcgem_job *job)
 static struct dma_fence *zcgem_submit_publish(struct zcgem_job *job,
 					      const struct drm_zcgem_submit *args)
 {
-	struct zcgem_engine *engine = &job->zdev->engine;
 	struct zcgem_queue *queue = job->queue;
 	struct dma_fence *fence = &job->fence->base;
 	unsigned int i;
@@ -184,11 +183,8 @@ static struct dma_fence *zcgem_submit_publish(struct zcgem_job *job,
 		dma_resv_add_fence(job->objects[i].obj->bo.base.resv, fence, usage);
 	}
 
-	mutex_lock(&engine->jobs_lock);
-	list_add_tail(&job->link, &engine->jobs);
-	mutex_unlock(&engine->jobs_lock);
-
 	trace_zcgem_submit(job);
+	zcgem_jobs_add(job);
 	zcgem_deps_arm(&job->deps);
 	drm_sched_entity_push_job(&job->base);
 	mutex_unlock(&queue->lock);
@@ -257,6 +253,11 @@ static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit
 
 	for (i = 0; i < job->nr_objects && !ret; i++)
 		ret = zcgem_submit_get_memory(&job->objects[i]);
+	/* Exporters of foreign memory may have added fences of their own. */
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		if (zcgem_is_foreign(&job->objects[i]))
+			ret = dma_resv_reserve_fences(job->objects[i].obj->bo.base.resv,
+						      ZCGEM_FENCES_PER_OBJECT);
 	for (i = 0; i < job->nr_objects && !ret; i++)
 		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
 

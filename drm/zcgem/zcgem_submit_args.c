@@ -194,6 +194,7 @@ static int zcgem_lookup_objects(struct drm_file *file, struct zcgem_job *job,
 			return zcgem_refuse(file->minor->dev, -ENOENT, "no handle %u",
 					    handles[i]);
 		job->objects[job->nr_objects++] = (struct zcgem_job_object) {
+			.job = job,
 			.obj = to_zcgem_object(gem),
 		};
 	}

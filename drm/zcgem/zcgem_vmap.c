@@ -43,13 +43,14 @@ static void *zcgem_object_vmap_pages(struct zcgem_object *obj)
  * zcgem_object_vmap() - Map an object into the kernel.
  * @obj: the object, dma_resv held
  * @map: filled in
+ * @wait: as for zcgem_object_pin()
  *
  * All users share one mapping, and the object is pinned meanwhile. An object
  * that is one extent needs no mapping of its own.
  *
  * Return: 0, -ENOMEM, or as zcgem_object_pin().
  */
-int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map)
+int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait)
 {
 	int ret;
 
@@ -58,7 +59,7 @@ int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map)
 	if (!obj->vmap_count) {
 		const struct zcgem_extents *extents;
 
-		ret = zcgem_object_pin(obj);
+		ret = zcgem_object_pin(obj, wait);
 		if (ret)
 			return ret;
 

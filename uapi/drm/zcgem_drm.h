@@ -41,7 +41,7 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		7
+#define DRM_ZCGEM_UAPI_VERSION		8
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
@@ -146,6 +146,12 @@ enum drm_zcgem_param {
 	 * @DRM_ZCGEM_PARAM_SVM: 1: %DRM_ZCGEM_WRAP_SVM works. Since version 7.
 	 */
 	DRM_ZCGEM_PARAM_SVM = 14,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_JOB_TIMEOUT: Nanoseconds that a submit may run, without
+	 * what it waits for. Since version 8; before it was not limited.
+	 */
+	DRM_ZCGEM_PARAM_JOB_TIMEOUT = 15,
 };
 
 /**
@@ -678,9 +684,11 @@ enum drm_zcgem_priority {
  * A submit that was accepted may fail later. Its fence signals with an error then,
  * and what was written is undefined:
  *
- * - an in-sync failed: its error;
+ * - an in-sync failed: its error, unless a later point of its timeline was there already
+ *   when the submit was made;
  * - ETIMEDOUT: a fence of others did not signal within
- *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT, or memory that an object with
+ *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT, or the submit ran for longer than
+ *   %DRM_ZCGEM_PARAM_JOB_TIMEOUT, or memory that an object with
  *   %DRM_ZCGEM_WRAP_SVM mirrors was to change, and the submit, or one behind it in its
  *   queue, was not over a second later;
  * - ECANCELED: the client has closed the device, or such memory is gone with its process;

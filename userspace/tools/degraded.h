@@ -24,6 +24,7 @@ struct parameters {
 	uint64_t max_ops;
 	uint64_t max_syncs;
 	uint64_t in_fence_timeout;
+	uint64_t job_timeout;
 	uint64_t wait;
 	uint64_t svm;
 };

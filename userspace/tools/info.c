@@ -60,6 +60,7 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT] = &parameters->in_fence_timeout,
 		[DRM_ZCGEM_PARAM_WAIT] = &parameters->wait,
 		[DRM_ZCGEM_PARAM_SVM] = &parameters->svm,
+		[DRM_ZCGEM_PARAM_JOB_TIMEOUT] = &parameters->job_timeout,
 	};
 	unsigned int i;
 
@@ -147,6 +148,8 @@ static void print_text(const struct info *info)
 	printf("longest wait for fences of others: %s ns\n",
 	       count_text(info, DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT,
 			  parameters->in_fence_timeout));
+	printf("longest run of a submit: %s ns\n",
+	       count_text(info, DRM_ZCGEM_PARAM_JOB_TIMEOUT, parameters->job_timeout));
 	printf("waits: %s\n", count_text(info, DRM_ZCGEM_PARAM_WAIT, parameters->wait));
 	if (info->memlock.rlim_cur == RLIM_INFINITY)
 		printf("caller's RLIMIT_MEMLOCK: unlimited\n");
@@ -212,6 +215,8 @@ static void print_json(const struct info *info)
 	json_number(info, "max_syncs", DRM_ZCGEM_PARAM_MAX_SYNCS, parameters->max_syncs, ",");
 	json_number(info, "in_fence_timeout", DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT,
 		    parameters->in_fence_timeout, ",");
+	json_number(info, "job_timeout", DRM_ZCGEM_PARAM_JOB_TIMEOUT, parameters->job_timeout,
+		    ",");
 	json_number(info, "wait", DRM_ZCGEM_PARAM_WAIT, parameters->wait, ",");
 	json_names("operations", parameters->submit, operation_names, COUNT(operation_names));
 	json_names("backings", parameters->backings, backing_names, COUNT(backing_names));
