@@ -64,7 +64,7 @@ def groups():
                         "zcgem_share_races", "zcgem_stalled", "zcgem_suspend",
                         "zcgem_unplug", "zcgem_waits", "zcgem_watch"]),
         Group("engine", "igt", timeout=400,
-              programs=["zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync",
+              programs=["zcgem_bounded", "zcgem_cancel", "zcgem_pace", "zcgem_submit", "zcgem_sync",
                         "zcgem_sync_dmabuf"]),
         Group("svm", "igt", timeout=500,
               programs=["zcgem_svm", "zcgem_svm_follow", "zcgem_svm_process",

@@ -14,7 +14,9 @@
 
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
+#include <drm/drm_print.h>
 #include <drm/ttm/ttm_pool.h>
 #include <drm/ttm/ttm_tt.h>
 
@@ -27,15 +29,24 @@ static int zcgem_pool_alloc_array(struct ttm_tt *tt)
 {
 	if (tt->pages)
 		return 0;
-	/* All of it has to be there at once. */
-	if (tt->num_pages > totalram_pages())
-		return -ENOMEM;
 
 	tt->pages = zcgem_table_alloc(tt->num_pages, sizeof(*tt->pages));
 	if (!tt->pages)
 		return -ENOMEM;
 	memset(tt->pages, 0, tt->num_pages * sizeof(*tt->pages));
 	return 0;
+}
+
+/*
+ * TTM has a limit too, but it only swaps other objects out above it: where there is none that
+ * can be, one object could have all memory there is.
+ */
+static int zcgem_pool_reserve(struct zcgem_device *zdev, unsigned long npages)
+{
+	if (atomic_long_add_return(npages, &zdev->pool_pages) <= totalram_pages() / 4 * 3)
+		return 0;
+	atomic_long_sub(npages, &zdev->pool_pages);
+	return zcgem_refuse(&zdev->drm, -ENOMEM, "%lu pages would be most of the memory", npages);
 }
 
 static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
@@ -46,12 +57,20 @@ static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct t
 	unsigned long i;
 	int ret;
 
-	ret = zcgem_pool_alloc_array(tt);
+	/* It may take long, and TTM does not look for signals. */
+	if (fatal_signal_pending(current))
+		return ERR_PTR(-EINTR);
+	ret = zcgem_pool_reserve(zdev, tt->num_pages);
 	if (ret)
 		return ERR_PTR(ret);
+	ret = zcgem_pool_alloc_array(tt);
+	if (ret)
+		goto unreserve;
 	pages = zcgem_pages_alloc(zdev, ZCGEM_PINS_NONE, false);
-	if (!pages)
-		return ERR_PTR(-ENOMEM);
+	if (!pages) {
+		ret = -ENOMEM;
+		goto unreserve;
+	}
 
 	ret = ttm_pool_alloc(&zdev->ttm.pool, tt, ctx);
 	if (ret)
@@ -69,12 +88,17 @@ free_pool:
 	ttm_pool_free(&zdev->ttm.pool, tt);
 put_pages:
 	zcgem_pages_put(pages);
+unreserve:
+	atomic_long_sub(tt->num_pages, &zdev->pool_pages);
 	return ERR_PTR(ret);
 }
 
 static void zcgem_pool_release(struct zcgem_object *obj, struct ttm_tt *tt)
 {
-	ttm_pool_free(&zcgem_object_device(obj)->ttm.pool, tt);
+	struct zcgem_device *zdev = zcgem_object_device(obj);
+
+	ttm_pool_free(&zdev->ttm.pool, tt);
+	atomic_long_sub(tt->num_pages, &zdev->pool_pages);
 }
 
 const struct zcgem_backing_ops zcgem_pool_ops = {

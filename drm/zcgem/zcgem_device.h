@@ -90,6 +90,9 @@ struct zcgem_device {
 	/** @lru_pages: Pages of those in @lru that reclaim can gain from. */
 	unsigned long lru_pages;
 
+	/** @pool_pages: Pages that pool objects have, or are about to get. */
+	atomic_long_t pool_pages;
+
 	/** @shrinker: Takes their pins back when memory is short. */
 	struct shrinker *shrinker;
 

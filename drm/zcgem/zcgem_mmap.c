@@ -55,17 +55,13 @@
  */
 bool zcgem_has_leaf(unsigned int order)
 {
-	switch (order) {
-	case 0:
-		return true;
-	case ZCGEM_PMD_ORDER:
+	/* No constants everywhere, and one level may be folded into the other. */
+	if (order == ZCGEM_PMD_ORDER)
 		return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP);
-	case ZCGEM_PUD_ORDER:
+	if (order == ZCGEM_PUD_ORDER)
 		return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) &&
 		       arch_vmap_pud_supported(PAGE_KERNEL);
-	default:
-		return false;
-	}
+	return !order;
 }
 
 static struct zcgem_object *zcgem_vma_object(struct vm_area_struct *vma)
@@ -241,6 +237,30 @@ static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *
 	return ret;
 }
 
+static bool zcgem_fault_is_signal(int error)
+{
+	return error == -EINTR || error == -ERESTARTSYS;
+}
+
+/*
+ * A task that faults in the kernel's own code takes no signal before that is over, and only
+ * one that kills it ends it: without this wait it would come again and again at once.
+ */
+static void zcgem_fault_wait(struct vm_fault *vmf, struct zcgem_object *obj)
+{
+	if (!(vmf->flags & FAULT_FLAG_USER) && !fatal_signal_pending(current))
+		dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false, HZ / 10);
+}
+
+/*
+ * A task that is to take a signal first faults again after it. For one that is being killed
+ * in the kernel's own code there is no after, so it is told that there is nothing.
+ */
+static vm_fault_t zcgem_fault_interrupted(void)
+{
+	return fatal_signal_pending(current) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+}
+
 /* Wait for the object where nothing is locked, and have the fault come again. */
 static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *obj,
 				    bool prepare)
@@ -256,10 +276,14 @@ static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *o
 		int error = zcgem_object_prepare(obj, 0, zcgem_object_npages(obj));
 
 		/* Only RETRY can be returned now; this task's next round reports it. */
-		if (error) {
+		if (zcgem_fault_is_signal(error)) {
+			zcgem_fault_wait(vmf, obj);
+		} else if (error) {
 			WRITE_ONCE(obj->prepare_error, error);
 			/* Pairs with cmpxchg() in zcgem_huge_fault(): the error first. */
 			smp_store_release(&obj->prepare_failed, current);
+		} else {
+			cmpxchg(&obj->prepare_failed, current, NULL);
 		}
 	} else if (!zcgem_object_lock(obj)) {
 		zcgem_object_unlock(obj);
@@ -278,7 +302,7 @@ static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 		if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
 			return zcgem_fault_later(vmf, obj, false);
 		if (zcgem_object_lock(obj))
-			return VM_FAULT_NOPAGE;
+			return zcgem_fault_interrupted();
 	}
 
 	if (drm_dev_enter(obj->bo.base.dev, &idx)) {
@@ -296,8 +320,8 @@ static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 		if (error == -EAGAIN)
 			return zcgem_fault_later(vmf, obj, true);
 	}
-	if (error == -EINTR || error == -ERESTARTSYS)
-		return VM_FAULT_NOPAGE;
+	if (zcgem_fault_is_signal(error))
+		return zcgem_fault_interrupted();
 	/* Not VM_FAULT_OOM: the core would try again for ever. */
 	return error ? VM_FAULT_SIGBUS : ret;
 }

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Nothing that a client can ask for goes on for ever: submits without an end, faults of a task
+ * that is to end or to take a signal, and objects as large as the machine's memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "igt_zcgem.h"
+#include "igt_zcgem_process.h"
+#include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
+#include "igt_zcgem_wrap.h"
+
+/**
+ * TEST: zcgem bounded
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: Driver
+ * Functionality: zcgem
+ * Feature: zcgem
+ * Test category: functionality test
+ * Description: Check that nothing a client asks for goes on for ever.
+ *
+ * SUBTEST: endless-submit
+ * Description: A submit that runs too long ends with ETIMEDOUT, and what comes after it runs (class 14).
+ *
+ * SUBTEST: cancelled-first
+ * Description: A submit that was cancelled ends while others with no end of theirs run (class 14).
+ *
+ * SUBTEST: killed-in-copy
+ * Description: A task that is killed while the kernel copies into a mapping ends (class 14).
+ *
+ * SUBTEST: signal-in-copy
+ * Description: A signal while the kernel copies into a mapping that waits makes it no busier.
+ *
+ * SUBTEST: most-of-memory
+ * Description: Objects of the driver's own pages cannot have all memory there is (class 3).
+ */
+
+IGT_TEST_DESCRIPTION("Check that nothing a client asks for goes on for ever");
+
+#define PAGES(n)	((n) * ZCGEM_PAGE)
+#define MIB(n)		((n) * 1024ull * 1024)
+#define RW		(PROT_READ | PROT_WRITE)
+
+#define ENDLESS_SIZE	MIB(16)
+#define ENDLESS_OPS	1024
+
+/* So many rows of a word each that no machine is through with them in minutes. */
+static int submit_endless(int fd)
+{
+	struct drm_zcgem_op *ops = calloc(ENDLESS_OPS, sizeof(*ops));
+	struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
+	struct drm_zcgem_submit submit = {
+		.ops = { .stride = sizeof(*ops), .count = ENDLESS_OPS, .pointer = (uintptr_t)ops },
+		.out_syncs = { .stride = sizeof(out), .count = 1, .pointer = (uintptr_t)&out },
+	};
+	uint32_t handle = zcgem_create(fd, ENDLESS_SIZE, 0);
+	int i, file;
+
+	for (i = 0; i < ENDLESS_OPS; i++) {
+		ops[i] = zcgem_op_fill32(handle, 0, 4, i);
+		ops[i].height = ENDLESS_SIZE / 4;
+		ops[i].dst_pitch = 4;
+	}
+	igt_assert_eq(__zcgem_submit(fd, &submit), 0);
+	file = syncobj_file(fd, out.handle);
+	syncobj_free(fd, out.handle);
+	gem_close(fd, handle);
+	free(ops);
+	return file;
+}
+
+static void test_endless_submit(int fd)
+{
+	uint64_t limit = zcgem_get_param(fd, DRM_ZCGEM_PARAM_JOB_TIMEOUT);
+	uint32_t handle = zcgem_create(fd, PAGES(1), 0);
+	uint32_t *map = zcgem_mmap(fd, handle, PAGES(1), RW);
+	int64_t start = zcgem_now();
+	int endless = submit_endless(fd), next;
+
+	next = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 3), 0);
+	igt_assert_eq(sync_file_wait(endless), -ETIMEDOUT);
+	igt_assert_lte_u64(limit, zcgem_now() - start);
+	igt_assert_eq(sync_file_wait(next), 1);
+	igt_assert_eq_u32(map[0], 3);
+	munmap(map, PAGES(1));
+	close(endless);
+	close(next);
+}
+
+static void test_cancelled_first(int fd)
+{
+	int clients[20], files[20];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(clients); i++) {
+		clients[i] = drm_reopen_driver(fd);
+		files[i] = submit_endless(clients[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(clients); i++) {
+		close(clients[i]);
+		/* nobody waits for the other ones' time to be over */
+		igt_assert_eq(sync_file_status(files[i]), -ECANCELED);
+		if (i + 1 < ARRAY_SIZE(clients))
+			igt_assert_eq(sync_file_status(files[ARRAY_SIZE(clients) - 1]), 0);
+		close(files[i]);
+	}
+}
+
+/* Has its object fetched anew all the time, by the kernel's own accesses. */
+static void __attribute__((noreturn)) copy_for_ever(int fd, uint32_t handle, void *map,
+						    uint64_t size)
+{
+	int zero = open("/dev/zero", O_RDONLY);
+
+	for (;;) {
+		__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_EVICT, 0, size, NULL);
+		if (read(zero, map, ZCGEM_PAGE) != (ssize_t)ZCGEM_PAGE)
+			_exit(1);
+	}
+}
+
+static void test_killed_in_copy(int fd)
+{
+	const uint64_t size = MIB(64);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), round, status;
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	void *map = zcgem_mmap(fd, handle, size, RW);
+	pid_t pid;
+
+	for (round = 0; round < 20; round++) {
+		pid = fork();
+		igt_assert(pid >= 0);
+		if (!pid)
+			copy_for_ever(fd, handle, map, size);
+		usleep(30000 + round * 1700);
+		kill(pid, SIGKILL);
+		if (!zcgem_wait_for_end(pid, 30, &status)) {
+			/* have it end, so that only the test fails */
+			__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL);
+			waitpid(pid, &status, 0);
+			igt_assert_f(false, "killed, but it went on\n");
+		}
+		igt_assert(WIFSIGNALED(status));
+	}
+	munmap(map, size);
+	close(memfd);
+}
+
+static int on_time;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	on_time++;
+}
+
+static void *advance_in_time(void *timeline)
+{
+	usleep(2000000);
+	sw_sync_advance(*(int *)timeline, 1);
+	return NULL;
+}
+
+static double system_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_stime.tv_sec + usage.ru_stime.tv_usec * 1e-6;
+}
+
+static void test_signal_in_copy(int fd)
+{
+	struct itimerval timer = {
+		.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000,
+	};
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open();
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(4), 0);
+	char *map = zcgem_mmap(fd, handle, PAGES(4), RW), *own;
+	int zero = open("/dev/zero", O_RDONLY), file;
+	sigset_t alarms;
+	pthread_t thread;
+	double spent;
+
+	own = zcgem_map_memfd(memfd, 0, PAGES(4));
+	sigaction(SIGALRM, &action, NULL);
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	file = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 7),
+				     syncobj_pending(fd, timeline));
+	punch(memfd, 0, PAGES(1));
+	own[5] = 1;
+	/* signals are for this thread only */
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	igt_assert_eq(pthread_create(&thread, NULL, advance_in_time, &timeline), 0);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	spent = system_seconds();
+	igt_assert_eq(read(zero, map, PAGES(1)), PAGES(1));
+	spent = system_seconds() - spent;
+	memset(&timer, 0, sizeof(timer));
+	setitimer(ITIMER_REAL, &timer, NULL);
+	pthread_join(thread, NULL);
+	igt_assert_eq(sync_file_wait(file), 1);
+	igt_assert_eq(own[5], 0);
+	igt_assert_lt(0, on_time);
+	/* of the two seconds that it has waited */
+	igt_assert_f(spent < 1, "%g s of processor time while it waited\n", spent);
+	munmap(map, PAGES(4));
+	munmap(own, PAGES(4));
+	close(zero);
+	close(file);
+	close(timeline);
+	close(memfd);
+}
+
+static void test_most_of_memory(int fd)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * ZCGEM_PAGE;
+	unsigned int round;
+	uint32_t handle;
+	uint32_t *map;
+
+	for (round = 0; round < 3; round++) {
+		uint64_t size = memory / 10 * 8 / ZCGEM_PAGE * ZCGEM_PAGE;
+
+		handle = zcgem_create(fd, size, 0);
+		map = zcgem_mmap(fd, handle, size, RW);
+		igt_assert(zcgem_access_faults(map, true));
+		igt_assert_eq(__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL),
+			      -ENOMEM);
+		munmap(map, size);
+		gem_close(fd, handle);
+	}
+	/* what was refused has not been counted */
+	handle = zcgem_create(fd, MIB(4), 0);
+	map = zcgem_mmap(fd, handle, MIB(4), RW);
+	map[MIB(4) / 4 - 1] = 1;
+	munmap(map, MIB(4));
+	gem_close(fd, handle);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = zcgem_open();
+
+	igt_describe("A submit that runs too long ends with ETIMEDOUT, and what comes after it runs (class 14)");
+	igt_subtest("endless-submit")
+		zcgem_run_counted(fd, test_endless_submit);
+
+	igt_describe("A submit that was cancelled ends while others with no end of theirs run (class 14)");
+	igt_subtest("cancelled-first")
+		zcgem_run_counted(fd, test_cancelled_first);
+
+	igt_describe("A task that is killed while the kernel copies into a mapping ends (class 14)");
+	igt_subtest("killed-in-copy")
+		zcgem_run_counted(fd, test_killed_in_copy);
+
+	igt_describe("A signal while the kernel copies into a mapping that waits makes it no busier");
+	igt_subtest("signal-in-copy")
+		zcgem_run_counted(fd, test_signal_in_copy);
+
+	igt_describe("Objects of the driver's own pages cannot have all memory there is (class 3)");
+	igt_subtest("most-of-memory")
+		zcgem_run_counted(fd, test_most_of_memory);
+
+	igt_fixture()
+		drm_close_driver(fd);
+}
