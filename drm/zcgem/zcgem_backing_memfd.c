@@ -10,7 +10,9 @@
  *
  * A hole punch takes pages out of the file under our feet: the only sign is that
  * the folio no longer belongs to the file's mapping. A pinned folio is never
- * migrated, swapped or collapsed, so nothing else changes that.
+ * migrated or collapsed, and not swapped either but for one that reclaim had begun with
+ * when it was pinned: that one is in the swap cache then, looks as if it had left, and is
+ * found again there, by the file as by the object, when the pages are fetched anew.
  */
 
 #include <linux/dma-resv.h>

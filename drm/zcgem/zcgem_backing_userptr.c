@@ -60,12 +60,17 @@ static void zcgem_userptr_backing_free(struct zcgem_object *obj)
 static bool zcgem_userptr_allowed(struct folio *folio)
 {
 	struct address_space *mapping;
+	bool allowed;
 
 	if (folio_test_anon(folio) || folio_test_hugetlb(folio))
 		return true;
 
+	/* The pin holds the page, and not the file. */
+	rcu_read_lock();
 	mapping = READ_ONCE(folio->mapping);
-	return folio_test_swapbacked(folio) && mapping && shmem_mapping(mapping);
+	allowed = folio_test_swapbacked(folio) && mapping && shmem_mapping(mapping);
+	rcu_read_unlock();
+	return allowed;
 }
 
 /* How many of the pages follow one another in one folio. */

@@ -11,12 +11,13 @@
  * not be taken and little else is allowed: it notes which pages were meant and queues
  * work. The work first has the file's inode lock, which a hole punch holds from before
  * the notification until the pages have left the file, and then has the object compare
- * its pages with the file's. It waits for nothing, since whoever holds a lock or a fence
+ * its pages with the file's. It waits for no such lock or fence, since whoever holds one
  * may never let go: it comes again a little later. Most notifications are false alarms (mprotect,
  * NUMA hints, the owner unmapping its view): they end there and nobody sees them.
  *
  * New pages are not fetched at once: the memory was punched to be free. Whoever touches
- * the object next gets them.
+ * the object next gets them. Only huge pages that an attached device is to have, and that
+ * can be had nowhere but here (6.12), are fetched, which may wait for the file's inode.
  *
  * Removing a notifier waits for every invalidation that runs in its address space, so
  * it is never done where the object is freed, which may be under mmap_lock or in reclaim,
