@@ -9,8 +9,8 @@
  * hands out one job at a time, however many they are.
  *
  * A job that was cancelled goes before all others, since somebody waits for it, and its turn
- * is only to end. Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the lowest
- * that has a job: jobs hold fences that others wait for, so none may starve.
+ * is only to end. Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the
+ * lowest that has a job: jobs hold fences that others wait for, so none may starve.
  *
  * A job that takes longer than ZCGEM_JOB_SECONDS of an engine's time is ended: its fence is
  * waited for by other drivers, displays and reclaim, and must signal in bounded time.
