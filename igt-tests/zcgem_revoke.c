@@ -100,7 +100,7 @@ static void check_withdrawn(const struct share *share)
 	const struct devices *dev = share->devices;
 	struct drm_zcgem_gem_info info;
 	uint32_t handle;
-	int i, again;
+	int i, again, dmabuf;
 
 	for (i = 0; i < VIEWS; i++) {
 		if (!share->views[i])
@@ -110,6 +110,10 @@ static void check_withdrawn(const struct share *share)
 	}
 	assert_no_mmap(dev->fd, zcgem_mmap_offset(dev->fd, share->handle), share->size);
 	assert_no_mmap(share->dmabuf, 0, share->size);
+	/* the core gives the dma-buf that is there, without asking the driver */
+	igt_assert_eq(__zcgem_export(dev->fd, share->handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), 0);
+	assert_no_mmap(dmabuf, 0, share->size);
+	close(dmabuf);
 	if (share->importer == IMPORTER_DYNAMIC && share->theirs) {
 		assert_no_mmap(dev->other, zcgem_mmap_offset(dev->other, share->theirs),
 			       share->size);

@@ -306,7 +306,8 @@ drm_public int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *inf
  * keeps the memory alive by itself.
  *
  * Return: a descriptor; -EINVAL for an unknown flag; -EMFILE or -ENFILE; -EPERM
- * if this kind of object cannot be exported; -EACCES for a revoked object; -ENOMEM.
+ * if this kind of object cannot be exported; -EACCES for a revoked object that
+ * has no dma-buf yet; -ENOMEM.
  */
 drm_public int zcgem_bo_export(struct zcgem_bo *bo, uint32_t flags)
 {
