@@ -48,6 +48,14 @@ static bool locked_down(const char *root)
 	       file_has(root, lockdown, "[confidentiality]");
 }
 
+/* An empty file in /etc is how one says not to load what a package wants loaded. */
+static bool masked(const char *root)
+{
+	static const char name[] = "/etc/modules-load.d/zcgem.conf";
+
+	return exists(root, name) && !file_has(root, name, "zcgem");
+}
+
 static void say(const char *reason, const char *remedy)
 {
 	fprintf(stderr, "  why: %s\n  to do: %s\n", reason, remedy);
@@ -66,7 +74,9 @@ static void explain_not_loaded(const char *root, const char *release)
 			    "modprobe zcgem; if the key was rejected: mokutil --import /var/lib/dkms/mok.pub, reboot, enrol it");
 		else
 			say("the module is installed and not loaded",
-			    "modprobe zcgem; for every boot: echo zcgem >/etc/modules-load.d/zcgem.conf");
+			    masked(root) ?
+			    "modprobe zcgem; for every boot: rm /etc/modules-load.d/zcgem.conf, which is empty and hides the installed one" :
+			    "modprobe zcgem");
 	} else if (!exists(root, headers)) {
 		snprintf(remedy, sizeof(remedy),
 			 "apt install linux-headers-%s zcgem-dkms (linux-headers-amd64 follows upgrades)",

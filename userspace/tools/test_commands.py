@@ -39,13 +39,15 @@ def explained(error, files):
 def check_explanations():
     indexes = {"/lib/modules/KERNEL/modules.dep": "updates/dkms/zcgem.ko.xz: kernel/ttm.ko.xz\n"}
     locked = {"/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
+    masked = {"/etc/modules-load.d/zcgem.conf": ""}
     headers = {"/lib/modules/KERNEL/build/Makefile": ""}
     for error, files, words in (
             (errno.EACCES, {"/sys/module/zcgem/refcnt": "0\n"}, "adduser USER render"),
-            (errno.EACCES, indexes, "modprobe zcgem;"),
+            (errno.EACCES, indexes, "modprobe zcgem\n"),
             (errno.EPERM, {}, "apt install linux-headers-"),
             (errno.ENODEV, {"/sys/module/zcgem/refcnt": "0\n"}, "dmesg"),
-            (errno.ENODEV, indexes, "modprobe zcgem;"),
+            (errno.ENODEV, indexes, "modprobe zcgem\n"),
+            (errno.ENODEV, indexes | masked, "modprobe zcgem; for every boot: rm /etc/"),
             (errno.ENODEV, indexes | locked, "mokutil"),
             (errno.ENODEV, {}, "apt install linux-headers-"),
             (errno.ENODEV, headers | {"/var/lib/dkms/zcgem/0/x": ""}, "dkms autoinstall -k"),
