@@ -7,7 +7,7 @@
     :id:`ZCGEM_MAX_SIZE`                any other identifier of the driver or the uAPI
 
 The page architecture must name every file of the driver, the page module every parameter and
-every trace event.
+every trace event, and some page every program of IGT tests.
 """
 
 import pathlib
@@ -46,9 +46,22 @@ class SourceName(SphinxRole):
         raise NotImplementedError
 
 
+def remember(env, kind, text):
+    """Note that the page that is being read names something."""
+    if not hasattr(env, "zcgem_named"):
+        env.zcgem_named = {}
+    env.zcgem_named.setdefault(env.docname, set()).add((kind, text))
+
+
+def forget(_app, env, docname):
+    """A page is read anew, or gone."""
+    getattr(env, "zcgem_named", {}).pop(docname, None)
+
+
 class Subtest(SourceName):
     def exists(self, root, text):
         program, _, subtest = text.partition("@")
+        remember(self.env, "test", program)
         path = root / "igt-tests" / f"{program}.c"
         return path.exists() and (not subtest
                                   or f'igt_subtest("{subtest}")' in path.read_text("utf-8"))
@@ -56,10 +69,7 @@ class Subtest(SourceName):
 
 class Source(SourceName):
     def exists(self, root, text):
-        named = getattr(self.env, "zcgem_named_sources", None)
-        if named is None:
-            named = self.env.zcgem_named_sources = {}
-        named.setdefault(self.env.docname, set()).add(text)
+        remember(self.env, "source", text)
         return (root / DRIVER / text).exists() or (root / text).exists()
 
 
@@ -82,11 +92,20 @@ class Function(Identifier):
 
 def check_all_named(app, env):
     """Warn of files of the driver that the page on the architecture leaves out."""
-    named = getattr(env, "zcgem_named_sources", {}).get("architecture", set())
+    named = getattr(env, "zcgem_named", {}).get("architecture", set())
     for path in sources(pathlib.Path(app.config.kerneldoc_root), DRIVER):
-        if path.name not in named:
+        if ("source", path.name) not in named:
             logging.getLogger(__name__).warning(f"{DRIVER}/{path.name} is not named",
                                                 location="architecture")
+
+
+def check_all_tests_named(app, env):
+    """Warn of IGT tests that no page names, nor any subtest of theirs."""
+    named = set().union(*getattr(env, "zcgem_named", {}).values())
+    for path in sorted((pathlib.Path(app.config.kerneldoc_root) / "igt-tests").glob("zcgem_*.c")):
+        if ("test", path.stem) not in named:
+            logging.getLogger(__name__).warning(f"no page names {path.stem}",
+                                                location="contracts/index")
 
 
 def check_module_page(app, env):
@@ -111,5 +130,7 @@ def setup(app):
     app.add_role("src", Source())
     app.add_role("fn", Function())
     app.add_role("id", Identifier())
+    app.connect("env-purge-doc", forget)
     app.connect("env-check-consistency", check_all_named)
-    return {"parallel_read_safe": False, "version": "1"}
+    app.connect("env-check-consistency", check_all_tests_named)
+    return {"parallel_read_safe": False, "version": "2"}
