@@ -67,9 +67,23 @@ held_by "0 1" "the other one does when the link names it"
 ln -sfn /dev/udmabuf.kernel /dev/udmabuf
 held_by "0 0" "the kernel's udmabuf does when the link names that"
 
-ln -sfn "$(zcgem_node renderD)" /dev/udmabuf
+# The first device goes and the second one lives.
+lower=$(zcgem_node renderD)
+ln -sfn "$lower" /dev/udmabuf
+higher=$(ls -d /dev/dri/renderD* | tail -n 1)
+echo zcgem >/sys/bus/platform/drivers/zcgem/unbind
+udevadm settle -t 20
+[ ! -e "$lower" ] && [ "$lower" != "$higher" ] && [ "$(readlink /dev/udmabuf)" = "$higher" ]
+result $? "when that one goes the other one has it" "$(ls -l /dev/udmabuf* /dev/dri)"
+echo zcgem >/sys/bus/platform/drivers/zcgem/bind
+udevadm settle -t 20
+[ "$(readlink /dev/udmabuf)" = "$lower" ]
+result $? "when it comes back it has the name again" "$(ls -l /dev/udmabuf* /dev/dri)"
+
 modprobe -r zcgem
 udevadm settle -t 20
+[ "$(ls -l /dev/udmabuf | tr -s ' ' | cut -d' ' -f5,6)" = "$kernels" ]
+result $? "the name is given back when both go" "$(ls -l /dev/udmabuf*)"
 rm -r $rules
 udevadm control --exit
 modprobe zcgem
