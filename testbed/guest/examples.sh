@@ -22,6 +22,15 @@ modprobe -r cirrus cirrus-qemu 2>/dev/null
 
 check "zcgem info" $zcgem info
 check "zcgem top" $zcgem top -n 2 -d 0.5
+# Its rows are wider than many terminals: the terminal cuts them, and is as it was afterwards.
+escape=$(printf '\033')
+said=$(python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))' \
+	$zcgem top -n 2 -d 0.5 </dev/null)
+case $said in
+"$escape"'[?1049h'*"$escape"'[?7l'*"zcgem top - "*"$escape"'[?7h'*"$escape"'[?1049l'*) true ;;
+*) false ;;
+esac
+result $? "zcgem top on a terminal" "$said"
 check "zcgem objects" $zcgem objects
 check "zcgem copy" sh /work/testbed/guest/copy.sh $zcgem
 check_nothing_left

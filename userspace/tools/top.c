@@ -22,9 +22,9 @@
 #include "tool.h"
 #include "usage.h"
 
-/* Other screen, no cursor; and back. */
-#define SCREEN_BEGIN	"\033[?1049h\033[?25l"
-#define SCREEN_END	"\033[?25h\033[?1049l"
+/* Other screen, no cursor, rows cut at the right edge and not continued; and back. */
+#define SCREEN_BEGIN	"\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_END	"\033[?7h\033[?25h\033[?1049l"
 #define SCREEN_HOME	"\033[H"
 #define LINE_END	"\033[K\n"
 #define SCREEN_CLEAR	"\033[J"
