@@ -45,7 +45,7 @@
  * Description: A signal while the kernel copies into a mapping that waits makes it no busier.
  *
  * SUBTEST: most-of-memory
- * Description: Objects of the driver's own pages cannot have all memory there is (class 3).
+ * Description: Objects of the driver's own pages cannot have all memory there is (class 14).
  */
 
 IGT_TEST_DESCRIPTION("Check that nothing a client asks for goes on for ever");
@@ -277,7 +277,7 @@ int igt_main()
 	igt_subtest("signal-in-copy")
 		zcgem_run_counted(fd, test_signal_in_copy);
 
-	igt_describe("Objects of the driver's own pages cannot have all memory there is (class 3)");
+	igt_describe("Objects of the driver's own pages cannot have all memory there is (class 14)");
 	igt_subtest("most-of-memory")
 		zcgem_run_counted(fd, test_most_of_memory);
 

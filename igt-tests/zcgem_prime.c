@@ -49,7 +49,7 @@
  * Description: Another process gets the dma-buf over a socket and writes to it.
  *
  * SUBTEST: cpu-access-sync
- * Description: CPU access is begun and ended; wrong flags are refused.
+ * Description: CPU access is begun and ended; wrong flags are refused (class 7).
  *
  * SUBTEST: import-bad
  * Description: What is no dma-buf is refused.
@@ -362,7 +362,7 @@ int igt_main()
 	igt_subtest("pass-to-process")
 		zcgem_run_counted(fd, test_pass_to_process);
 
-	igt_describe("CPU access is begun and ended; wrong flags are refused");
+	igt_describe("CPU access is begun and ended; wrong flags are refused (class 7)");
 	igt_subtest("cpu-access-sync")
 		zcgem_run_counted(fd, test_cpu_access_sync);
 

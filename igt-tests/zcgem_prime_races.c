@@ -24,13 +24,13 @@
  * Description: Check export and import of dma-bufs by threads at once.
  *
  * SUBTEST: concurrent-sync
- * Description: Threads begin and end CPU access at the same time.
+ * Description: Threads begin and end CPU access at the same time (class 7).
  *
  * SUBTEST: reimport-vs-close
- * Description: Import races with closing the last handle.
+ * Description: Import races with closing the last handle (class 4).
  *
  * SUBTEST: export-vs-close
- * Description: Export races with closing the handle.
+ * Description: Export races with closing the handle (class 4).
  */
 
 IGT_TEST_DESCRIPTION("Check export and import of dma-bufs by threads at once");
@@ -202,15 +202,15 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Threads begin and end CPU access at the same time");
+	igt_describe("Threads begin and end CPU access at the same time (class 7)");
 	igt_subtest("concurrent-sync")
 		zcgem_run_counted(fd, test_concurrent_sync);
 
-	igt_describe("Import races with closing the last handle");
+	igt_describe("Import races with closing the last handle (class 4)");
 	igt_subtest("reimport-vs-close")
 		zcgem_run_counted(fd, test_reimport_vs_close);
 
-	igt_describe("Export races with closing the handle");
+	igt_describe("Export races with closing the handle (class 4)");
 	igt_subtest("export-vs-close")
 		zcgem_run_counted(fd, test_export_vs_close);
 

@@ -45,7 +45,7 @@
  * Description: However many of the largest objects a client has, others find an offset for theirs.
  *
  * SUBTEST: create-vs-mmap
- * Description: Mappings at the offset of an object that is being made, and killed, find nothing.
+ * Description: Mappings at the offset of an object that is being made, and killed, find nothing (class 4).
  *
  * SUBTEST: watch-of-busy-file
  * Description: Watches of a file whose lock is held for ever leave others' work alone.
@@ -370,7 +370,7 @@ int igt_main()
 	igt_subtest("offsets")
 		zcgem_run_counted(fd, test_offsets);
 
-	igt_describe("Mappings at the offset of an object that is being made, and killed, find nothing");
+	igt_describe("Mappings at the offset of an object that is being made, and killed, find nothing (class 4)");
 	igt_subtest("create-vs-mmap")
 		zcgem_run_counted(fd, test_create_vs_mmap);
 

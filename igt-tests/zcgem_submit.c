@@ -57,7 +57,7 @@
  * Description: Ranges and rectangles that leave their object are refused, also where sums wrap (class 2).
  *
  * SUBTEST: read-only
- * Description: A read-only object can be read and not be written (class 8).
+ * Description: A read-only object can be read and not be written (class 9).
  *
  * SUBTEST: revoked
  * Description: A revoked object is refused.
@@ -724,7 +724,7 @@ int igt_main()
 	igt_subtest("bad-range")
 		zcgem_run_counted(fd, test_bad_range);
 
-	igt_describe("A read-only object can be read and not be written (class 8)");
+	igt_describe("A read-only object can be read and not be written (class 9)");
 	igt_subtest("read-only")
 		zcgem_run_counted(fd, test_read_only);
 
