@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -80,4 +81,20 @@ int zcgem_unload_soon(void)
 		usleep(UNLOAD_STEP_US);
 	}
 	return err;
+}
+
+/**
+ * zcgem_load:
+ * @parameters: of the module, as for modprobe, or ""
+ *
+ * Loads the module anew; nothing of it may be open.
+ *
+ * Returns: Whether that worked.
+ */
+bool zcgem_load(const char *parameters)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "modprobe -r zcgem && modprobe zcgem %s", parameters);
+	return !system(command);
 }

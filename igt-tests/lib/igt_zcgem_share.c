@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "igt_importer.h"
+#include "igt_zcgem_module.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_wrap.h"
 
@@ -37,7 +38,7 @@
  */
 bool load_devices(unsigned int count)
 {
-	char command[128];
+	char parameters[32];
 	unsigned int now = 0;
 	FILE *file;
 
@@ -50,9 +51,8 @@ bool load_devices(unsigned int count)
 	if (now == count)
 		return true;
 
-	snprintf(command, sizeof(command),
-		 "modprobe -r zcgem && modprobe zcgem num_devices=%u", count);
-	return !system(command);
+	snprintf(parameters, sizeof(parameters), "num_devices=%u", count);
+	return zcgem_load(parameters);
 }
 
 /**
