@@ -82,6 +82,7 @@ static void *waiter_main(void *data)
 	return NULL;
 }
 
+/* Or 0, if it has ended meanwhile. */
 static char thread_state(pid_t tid)
 {
 	char path[64], state = 0;
@@ -91,24 +92,35 @@ static char thread_state(pid_t tid)
 	file = fopen(path, "r");
 	if (!file)
 		return 0;
-	igt_assert_eq(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
 	fclose(file);
 	return state;
 }
 
-static void start_waiter(struct waiter *waiter)
+/* Whether it comes to wait, and not for a lock that somebody had just then. */
+static bool waits(const struct waiter *waiter)
 {
 	unsigned int asleep = 0;
 
-	waiter->tid = 0;
-	waiter->ended = false;
-	igt_assert_eq(pthread_create(&waiter->thread, NULL, waiter_main, waiter), 0);
-	/* not for a lock that somebody had just then */
-	while (asleep < 10) {
-		igt_assert_f(!waiter->ended, "it did not wait: %d\n", waiter->result);
+	while (asleep < 10 && !waiter->ended) {
 		asleep = waiter->tid && thread_state(waiter->tid) == 'S' ? asleep + 1 : 0;
 		usleep(1000);
 	}
+	return !waiter->ended;
+}
+
+static bool start_and_look(struct waiter *waiter)
+{
+	waiter->tid = 0;
+	waiter->ended = false;
+	igt_assert_eq(pthread_create(&waiter->thread, NULL, waiter_main, waiter), 0);
+	return waits(waiter);
+}
+
+static void start_waiter(struct waiter *waiter)
+{
+	igt_assert_f(start_and_look(waiter), "it did not wait: %d\n", waiter->result);
 }
 
 static int join_waiter(struct waiter *waiter)
@@ -381,36 +393,64 @@ static void test_submit(const struct devices *dev)
 	close(memfd);
 }
 
-/* Each step replaces the fence that is pending by a later one. */
+/* A submit whose fence stays until the timeline has come so far; the result is a sync_file. */
+static int call_submit_late(struct waiter *waiter)
+{
+	return zcgem_submit_for_file(waiter->fd, zcgem_op_fill32(waiter->handle, 0, 4, 1),
+				     waiter->source);
+}
+
+static bool submit_late(struct waiter *waiter, int timeline, uint32_t value)
+{
+	int fence = sw_sync_fence(timeline, value);
+
+	waiter->source = syncobj_new(waiter->fd);
+	syncobj_import_file(waiter->fd, waiter->source, fence);
+	close(fence);
+	return start_and_look(waiter);
+}
+
+/*
+ * A fence goes when the next one is there, and not before, until a submit has to wait itself:
+ * for eviction, which holds the object and waits for the last of them.
+ */
 static void test_fences_without_end(const struct devices *dev)
 {
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open();
 	struct waiter waiter = { .call = call_evict, .fd = dev->fd, .size = PAGES(4) };
-	int client = drm_reopen_driver(dev->fd), step, dmabuf;
-	uint32_t theirs;
+	struct waiter client = { .call = call_submit_late, .fd = drm_reopen_driver(dev->fd) };
+	int dmabuf, pending, step;
+	bool held = false;
 
 	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
 	dmabuf = zcgem_export(dev->fd, waiter.handle);
-	theirs = zcgem_import(client, dmabuf);
-	close(zcgem_submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, 0),
-				    syncobj_pending(client, timeline)));
+	client.handle = zcgem_import(client.fd, dmabuf);
+	igt_assert(!submit_late(&client, timeline, 1));
+	pending = join_waiter(&client);
 	start_waiter(&waiter);
-	for (step = 1; step < 100 && !waiter.ended; step++) {
-		uint32_t next = syncobj_new(client);
-		int fence = sw_sync_fence(timeline, step + 1);
-
-		syncobj_import_file(client, next, fence);
-		close(fence);
-		/* when eviction holds the object at last, this waits until it is over */
-		if (step < 8)
-			close(zcgem_submit_for_file(client, zcgem_op_fill32(theirs, 0, 4, step),
-						    next));
+	for (step = 1; step < 64 && !held; step++) {
+		held = submit_late(&client, timeline, step + 1);
+		igt_assert_eq(sync_file_status(pending), 0);
+		igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
 		sw_sync_advance(timeline, 1);
-		syncobj_free(client, next);
-		usleep(1000);
+		igt_assert_eq(sync_file_wait(pending), 1);
+		close(pending);
+		if (!held) {
+			pending = join_waiter(&client);
+			igt_assert_f(waits(&waiter), "it has not waited: %d\n", waiter.result);
+		}
 	}
+	igt_info("%d fences\n", step);
+	igt_assert_f(held, "it waits for whatever comes\n");
 	igt_assert_eq(join_waiter(&waiter), 0);
-	close(client);
+	/* and there was no time without one */
+	pending = join_waiter(&client);
+	igt_assert_eq(sync_file_status(pending), 0);
+	igt_assert_eq_u64(evictions(dev->fd, waiter.handle), 1);
+	sw_sync_advance(timeline, 1);
+	igt_assert_eq(sync_file_wait(pending), 1);
+	close(pending);
+	close(client.fd);
 	close(dmabuf);
 	gem_close(dev->fd, waiter.handle);
 	close(timeline);
