@@ -36,6 +36,8 @@ IGT_TEST_DESCRIPTION("Check that programs can be frozen in the middle of everyth
 
 #define SIZE		(64 * ZCGEM_PAGE)
 #define ROUNDS		3
+#define STEP_US		10000
+#define STEPS		6000
 
 struct shared {
 	volatile bool stop;
@@ -90,6 +92,26 @@ static void wait_on(const struct devices *devices, struct shared *shared)
 	}
 }
 
+/* Whether the children, all of them still there, get on with their work. */
+static bool go_on(const struct shared *shared, uint64_t jobs, uint64_t faults)
+{
+	int step, status;
+
+	for (step = 0; step < STEPS; step++) {
+		pid_t ended = waitpid(-1, &status, WNOHANG);
+
+		if (ended) {
+			igt_warn("child %d has ended, status %#x\n", ended, status);
+			return false;
+		}
+		if (shared->jobs >= jobs + 2 && shared->faults >= faults + 2)
+			return true;
+		usleep(STEP_US);
+	}
+	igt_warn("they do not go on\n");
+	return false;
+}
+
 /* Freeze all programs but this one, and thaw them. */
 static void freeze_all(void)
 {
@@ -100,8 +122,8 @@ static void test_freezer(const struct devices *devices)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t jobs, faults;
 	int round, child;
+	bool good = true;
 	pid_t pids[3];
 
 	igt_assert(shared != MAP_FAILED);
@@ -122,15 +144,14 @@ static void test_freezer(const struct devices *devices)
 			wait_on(devices, shared);
 		_exit(0);
 	}
-	for (round = 0; round < ROUNDS; round++) {
-		jobs = shared->jobs;
-		faults = shared->faults;
+	for (round = 0; round < ROUNDS && good; round++) {
+		uint64_t jobs = shared->jobs, faults = shared->faults;
+
 		freeze_all();
-		/* they are under way again */
-		while (shared->jobs < jobs + 2 || shared->faults < faults + 2)
-			usleep(10000);
+		good = go_on(shared, jobs, faults);
 	}
 	shared->stop = true;
+	igt_assert(good);
 	for (child = 0; child < (int)ARRAY_SIZE(pids); child++) {
 		int status;
 
