@@ -24,13 +24,14 @@
  * Description: Leaves of 1 GiB are told of where the processor has them, and nowhere else.
  *
  * SUBTEST: long-runs
- * Description: Memory that is contiguous for more than 1 GiB can be touched on any processor (class 3).
+ * Description: Memory that is contiguous for more than 1 GiB can be touched on any processor (class 6).
  */
 
 IGT_TEST_DESCRIPTION("Check that mappings are made of leaves that the processor has");
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define SIZE	(9 * LEAF_1G / 2)
+#define ORDER_1G	18
 
 static void test_leaf_sizes(int fd)
 {
@@ -45,14 +46,17 @@ static void test_long_runs(int fd)
 {
 	uint64_t size = SIZE, i;
 	struct drm_zcgem_gem_info info;
+	uint64_t *map, longest = 0;
 	struct leaf_count count;
-	uint64_t *map;
 	uint32_t handle;
 
 	igt_assert_eq(__zcgem_create(fd, &size, 0, &handle), 0);
 	zcgem_populate(fd, handle, size, NULL);
 	zcgem_info(fd, handle, &info);
-	igt_info("%" PRIu64 " extents\n", (uint64_t)info.extents);
+	for (i = ORDER_1G; i < DRM_ZCGEM_EXTENT_ORDERS; i++)
+		longest += info.extents_by_order[i];
+	igt_info("%" PRIu64 " extents, %" PRIu64 " of 1 GiB or more\n", (uint64_t)info.extents,
+		 longest);
 
 	map = zcgem_mmap(fd, handle, size, RW);
 	for (i = 0; i < size / sizeof(*map); i += LEAF_2M / 2 / sizeof(*map))
@@ -67,6 +71,7 @@ static void test_long_runs(int fd)
 		igt_assert_eq_u64(count.giant, 0);
 	munmap(map, size);
 	gem_close(fd, handle);
+	igt_require_f(longest, "no memory was contiguous for 1 GiB\n");
 }
 
 int igt_main()
@@ -82,7 +87,7 @@ int igt_main()
 	igt_subtest("leaf-sizes")
 		zcgem_run_counted(fd, test_leaf_sizes);
 
-	igt_describe("Memory that is contiguous for more than 1 GiB can be touched on any processor (class 3)");
+	igt_describe("Memory that is contiguous for more than 1 GiB can be touched on any processor (class 6)");
 	igt_subtest("long-runs")
 		zcgem_run_counted(fd, test_long_runs);
 
