@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
 
@@ -24,7 +25,7 @@
  * Description: Check export and import of dma-bufs by threads at once.
  *
  * SUBTEST: concurrent-sync
- * Description: Threads begin and end CPU access at the same time (class 7).
+ * Description: Threads begin and end CPU access, in pairs or not, while devices map and unmap (class 7).
  *
  * SUBTEST: reimport-vs-close
  * Description: Import races with closing the last handle (class 4).
@@ -42,7 +43,7 @@ IGT_TEST_DESCRIPTION("Check export and import of dma-bufs by threads at once");
 
 struct worker {
 	pthread_t thread;
-	int fd, dmabuf;
+	int fd, dmabuf, device;
 	unsigned int number, rounds, wrong;
 	char *map;
 };
@@ -63,19 +64,35 @@ static void run_workers(struct worker *workers, unsigned int count,
 
 static void *sync_often(void *data)
 {
+	static const uint64_t begins[] = { DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW, DMA_BUF_SYNC_READ };
+	static const uint64_t ends[] = { DMA_BUF_SYNC_RW, DMA_BUF_SYNC_READ };
 	struct worker *worker = data;
 	char *page = worker->map + PAGES(worker->number);
 	unsigned int i;
 
 	for (i = 0; i < worker->rounds; i++) {
-		uint64_t access = i & 1 ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_WRITE;
-
-		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_START | access))
+		/* an end without beginning, or of another direction, harms nobody else */
+		if (i % 4 && dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_START |
+					 begins[i % ARRAY_SIZE(begins)]))
 			worker->wrong++;
 		*(volatile uint64_t *)page = i;
-		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_END | access))
+		if (dmabuf_sync(worker->dmabuf, DMA_BUF_SYNC_END | ends[i % ARRAY_SIZE(ends)]))
 			worker->wrong++;
 		if (*(volatile uint64_t *)page != i)
+			worker->wrong++;
+	}
+	return NULL;
+}
+
+/* Changes the list of those whose memory has to be synced. */
+static void *remap_often(void *data)
+{
+	struct worker *worker = data;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		if (__importer_call(worker->device, IMPORTER_MAP, i % 3) ||
+		    __importer_call(worker->device, IMPORTER_UNMAP, 0))
 			worker->wrong++;
 	}
 	return NULL;
@@ -86,17 +103,47 @@ static void test_concurrent_sync(int fd)
 	const uint64_t size = PAGES(THREADS);
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
-	int dmabuf = zcgem_export(fd, handle);
-	struct worker workers[THREADS];
+	int dmabuf = zcgem_export(fd, handle), devices[3];
+	struct worker workers[THREADS], remapper;
 	char *map = map_dmabuf(dmabuf, size);
+	struct drm_zcgem_gem_info info;
+	struct zcgem_snapshot counts;
 	unsigned int i;
 
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
+		devices[i] = importer_new(dmabuf, i ? IMPORTER_FOLLOWS : 0);
+	importer_call(devices[0], IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+	importer_call(devices[1], IMPORTER_MAP, IMPORTER_READS);
+	zcgem_take_snapshot(fd, &counts);
+	igt_assert_eq_u64(counts.dma_maps, 2);
+
+	remapper = (struct worker) { .device = devices[2], .rounds = zcgem_rounds(2000) };
+	igt_assert_eq(pthread_create(&remapper.thread, NULL, remap_often, &remapper), 0);
 	for (i = 0; i < THREADS; i++)
 		workers[i] = (struct worker) {
 			.dmabuf = dmabuf, .map = map, .number = i, .rounds = zcgem_rounds(500),
 		};
 	run_workers(workers, THREADS, sync_often);
+	pthread_join(remapper.thread, NULL);
+	igt_assert_eq(remapper.wrong, 0);
 
+	/* all are mapped as before, and see what there is */
+	zcgem_take_snapshot(fd, &counts);
+	igt_assert_eq_u64(counts.dma_maps, 2);
+	zcgem_info(fd, handle, &info);
+	igt_assert_eq_u64(info.attachments, ARRAY_SIZE(devices));
+	for (i = 0; i < THREADS; i++)
+		igt_assert_eq_u64(*(uint64_t *)(map + PAGES(i)), workers[i].rounds - 1);
+	zcgem_fill(map, size, 1);
+	igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE), 0);
+	importer_check(devices[0], size, 1, 0);
+	importer_check(devices[1], size, 1, 0);
+	importer_fill(devices[0], size, 2, 0);
+	igt_assert_eq(dmabuf_sync(dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ), 0);
+	zcgem_check(map, size, 2);
+
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
+		close(devices[i]);
 	munmap(map, size);
 	gem_close(fd, handle);
 	close(dmabuf);
@@ -202,9 +249,11 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Threads begin and end CPU access at the same time (class 7)");
-	igt_subtest("concurrent-sync")
+	igt_describe("Threads begin and end CPU access, in pairs or not, while devices map and unmap (class 7)");
+	igt_subtest("concurrent-sync") {
+		require_importer();
 		zcgem_run_counted(fd, test_concurrent_sync);
+	}
 
 	igt_describe("Import races with closing the last handle (class 4)");
 	igt_subtest("reimport-vs-close")
