@@ -14,6 +14,8 @@
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_submit.h"
+#include "igt_zcgem_wrap.h"
 
 /**
  * TEST: zcgem uapi
@@ -201,13 +203,57 @@ static const unsigned long all_ioctls[] = {
 	DRM_IOCTL_ZCGEM_GET_PARAM,
 	DRM_IOCTL_ZCGEM_GEM_CREATE,
 	DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD,
+	DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR,
 	DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET,
 	DRM_IOCTL_ZCGEM_GEM_INFO,
+	DRM_IOCTL_ZCGEM_GEM_WAIT,
+	DRM_IOCTL_ZCGEM_GEM_ADVISE,
+	DRM_IOCTL_ZCGEM_GEM_REVOKE,
+	DRM_IOCTL_ZCGEM_SUBMIT,
 };
+
+/* What cannot be written back fails, after it was done: the objects go with the client. */
+static void expect_unwritable(int fd, void *page)
+{
+	const struct drm_zcgem_memfd_range range = {
+		.fd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK), .size = ZCGEM_PAGE,
+	};
+	const struct drm_zcgem_userptr_range user = zcgem_address_range(page, ZCGEM_PAGE);
+	const struct drm_zcgem_gem_create create = { .size = ZCGEM_PAGE };
+	const struct drm_zcgem_gem_wrap_memfd wrap = {
+		.ranges = { sizeof(range), 1, (uintptr_t)&range },
+	};
+	const struct drm_zcgem_gem_wrap_userptr wrap_user = {
+		.ranges = { sizeof(user), 1, (uintptr_t)&user },
+		.flags = DRM_ZCGEM_WRAP_READONLY,
+	};
+	const struct drm_zcgem_gem_revoke revoke = { .handle = zcgem_create(fd, ZCGEM_PAGE, 0) };
+	const struct {
+		unsigned long request;
+		const void *arg;
+		size_t size;
+	} calls[] = {
+		{ DRM_IOCTL_ZCGEM_GEM_CREATE, &create, sizeof(create) },
+		{ DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, &wrap, sizeof(wrap) },
+		{ DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &wrap_user, sizeof(wrap_user) },
+		{ DRM_IOCTL_ZCGEM_GEM_REVOKE, &revoke, sizeof(revoke) },
+	};
+	struct drm_zcgem_gem_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_READ | PROT_WRITE), 0);
+		memcpy(page, calls[i].arg, calls[i].size);
+		igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_READ), 0);
+		do_ioctl_err(fd, calls[i].request, page, EFAULT);
+	}
+	zcgem_info(fd, revoke.handle, &info);
+	igt_assert(info.flags & DRM_ZCGEM_INFO_REVOKED);
+	close(range.fd);
+}
 
 static void test_bad_pointer(int fd)
 {
-	struct drm_zcgem_gem_create *create;
 	char *page;
 	unsigned int i;
 
@@ -223,12 +269,7 @@ static void test_bad_pointer(int fd)
 		do_ioctl_err(fd, all_ioctls[i], (void *)-4096l, EFAULT);
 	}
 
-	/* can be read, but not written: the object must go with the client */
-	create = (void *)page;
-	create->size = ZCGEM_PAGE;
-	igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_READ), 0);
-	do_ioctl_err(fd, DRM_IOCTL_ZCGEM_GEM_CREATE, create, EFAULT);
-
+	expect_unwritable(fd, page);
 	igt_assert_eq(mprotect(page, ZCGEM_PAGE, PROT_NONE), 0);
 	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++)
 		do_ioctl_err(fd, all_ioctls[i], page, EFAULT);
@@ -313,13 +354,26 @@ static void test_compat_ioctl(int fd)
 		struct drm_zcgem_gem_wrap_memfd wrap;
 		struct drm_zcgem_gem_mmap_offset offset;
 		struct drm_zcgem_gem_info info;
+		struct drm_zcgem_userptr_range user;
+		struct drm_zcgem_gem_wrap_userptr wrap_user;
+		struct drm_zcgem_op op;
+		struct drm_zcgem_sync sync;
+		struct drm_zcgem_submit submit;
+		struct drm_zcgem_gem_wait wait;
+		struct drm_zcgem_gem_advise advise;
+		struct drm_zcgem_gem_revoke revoke;
 	} *low;
 	int memfd = zcgem_memfd(4 * ZCGEM_PAGE, F_SEAL_SHRINK);
+	uint64_t *user = zcgem_anonymous(2 * ZCGEM_PAGE);
+	unsigned int i;
+	char *end;
 	int ret;
 
-	low = mmap(NULL, ZCGEM_PAGE, PROT_READ | PROT_WRITE,
+	low = mmap(NULL, 2 * ZCGEM_PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	igt_assert(low != MAP_FAILED);
+	end = (char *)low + ZCGEM_PAGE;
+	munmap(end, ZCGEM_PAGE);
 
 	low->param.param = DRM_ZCGEM_PARAM_MAX_SIZE;
 	ret = ioctl32(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &low->param);
@@ -350,10 +404,49 @@ static void test_compat_ioctl(int fd)
 	igt_assert_eq_u64(low->offset.offset,
 			  zcgem_mmap_offset(fd, low->wrap.handle));
 
+	low->user = zcgem_address_range(user, 2 * ZCGEM_PAGE);
+	low->wrap_user.ranges.stride = sizeof(low->user);
+	low->wrap_user.ranges.count = 1;
+	low->wrap_user.ranges.pointer = (uintptr_t)&low->user;
+	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_WRAP_USERPTR, &low->wrap_user), 0);
+	igt_assert_eq_u64(low->wrap_user.size, 2 * ZCGEM_PAGE);
+
+	low->op = zcgem_op_fill64(low->wrap_user.handle, ZCGEM_PAGE, 8, 0x1122334455667788);
+	low->sync.handle = syncobj_new(fd);
+	low->submit.ops.stride = sizeof(low->op);
+	low->submit.ops.count = 1;
+	low->submit.ops.pointer = (uintptr_t)&low->op;
+	low->submit.out_syncs.stride = sizeof(low->sync);
+	low->submit.out_syncs.count = 1;
+	low->submit.out_syncs.pointer = (uintptr_t)&low->sync;
+	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_SUBMIT, &low->submit), 0);
+	low->wait.handle = low->wrap_user.handle;
+	low->wait.flags = DRM_ZCGEM_WAIT_WRITE;
+	low->wait.timeout_ns = zcgem_now() + WAIT_NS;
+	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_WAIT, &low->wait), 0);
+	igt_assert_eq_u64(user[ZCGEM_PAGE / 8], 0x1122334455667788);
+	igt_assert_eq(syncobj_error(fd, low->sync.handle), 0);
+	syncobj_free(fd, low->sync.handle);
+
+	low->advise.handle = low->wrap.handle;
+	low->advise.advice = DRM_ZCGEM_ADVICE_EVICT;
+	low->advise.size = low->wrap.size;
+	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_ADVISE, &low->advise), 0);
+	igt_assert(!zcgem_is_resident(fd, low->wrap.handle));
+	low->revoke.handle = low->wrap.handle;
+	low->revoke.holders = 1;
+	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &low->revoke), 0);
+	igt_assert_eq_u64(low->revoke.holders, 0);
+
+	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++) {
+		igt_assert_eq(ioctl32(fd, all_ioctls[i], NULL), -EFAULT);
+		igt_assert_eq(ioctl32(fd, all_ioctls[i], end - 8), -EFAULT);
+	}
 	low->param.pad = 1;
 	igt_assert_eq(ioctl32(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &low->param), -EINVAL);
 
 	munmap(low, ZCGEM_PAGE);
+	munmap(user, 2 * ZCGEM_PAGE);
 	close(memfd);
 }
 #else
