@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The uAPI as such: layout and sizes of structures, the 32-bit entry, parameters, both
- * nodes, and what the kernel answers to calls that make no sense.
+ * The uAPI as such: sizes of structures, the 32-bit entry, parameters, both nodes, and
+ * what the kernel answers to calls that make no sense. Where fields are, the compiler
+ * checks: userspace/tests/uapi_layout.c.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -29,9 +29,6 @@
  *
  * SUBTEST: version
  * Description: The driver says its name.
- *
- * SUBTEST: layout
- * Description: 64-bit and 32-bit callers see the same structures.
  *
  * SUBTEST: get-param
  * Description: Every parameter has a value that makes sense.
@@ -60,65 +57,6 @@
 
 IGT_TEST_DESCRIPTION("Check the zcgem uAPI as such");
 
-#define SAME_LAYOUT(type, field, at) \
-	_Static_assert(offsetof(struct type, field) == (at), #type "." #field)
-#define SAME_SIZE(type, bytes) \
-	_Static_assert(sizeof(struct type) == (bytes), #type)
-
-/* The numbers are the uAPI: what a 32-bit caller was compiled with for ever. */
-SAME_SIZE(drm_zcgem_array, 16);
-SAME_LAYOUT(drm_zcgem_array, stride, 0);
-SAME_LAYOUT(drm_zcgem_array, count, 4);
-SAME_LAYOUT(drm_zcgem_array, pointer, 8);
-
-SAME_SIZE(drm_zcgem_get_param, 16);
-SAME_LAYOUT(drm_zcgem_get_param, param, 0);
-SAME_LAYOUT(drm_zcgem_get_param, pad, 4);
-SAME_LAYOUT(drm_zcgem_get_param, value, 8);
-
-SAME_SIZE(drm_zcgem_gem_create, 16);
-SAME_LAYOUT(drm_zcgem_gem_create, size, 0);
-SAME_LAYOUT(drm_zcgem_gem_create, flags, 8);
-SAME_LAYOUT(drm_zcgem_gem_create, handle, 12);
-
-SAME_SIZE(drm_zcgem_memfd_range, 32);
-SAME_LAYOUT(drm_zcgem_memfd_range, fd, 0);
-SAME_LAYOUT(drm_zcgem_memfd_range, pad, 4);
-SAME_LAYOUT(drm_zcgem_memfd_range, offset, 8);
-SAME_LAYOUT(drm_zcgem_memfd_range, size, 16);
-SAME_LAYOUT(drm_zcgem_memfd_range, watch_address, 24);
-
-SAME_SIZE(drm_zcgem_gem_wrap_memfd, 32);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, ranges, 0);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, flags, 16);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, handle, 20);
-SAME_LAYOUT(drm_zcgem_gem_wrap_memfd, size, 24);
-
-SAME_SIZE(drm_zcgem_gem_mmap_offset, 16);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, handle, 0);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, pad, 4);
-SAME_LAYOUT(drm_zcgem_gem_mmap_offset, offset, 8);
-
-/* GEM_INFO may grow at its end: only what there is has to stay in place. */
-_Static_assert(sizeof(struct drm_zcgem_gem_info) >= 296, "drm_zcgem_gem_info");
-_Static_assert(sizeof(struct drm_zcgem_gem_info) % 8 == 0, "drm_zcgem_gem_info");
-SAME_LAYOUT(drm_zcgem_gem_info, handle, 0);
-SAME_LAYOUT(drm_zcgem_gem_info, pad, 4);
-SAME_LAYOUT(drm_zcgem_gem_info, size, 8);
-SAME_LAYOUT(drm_zcgem_gem_info, backing, 16);
-SAME_LAYOUT(drm_zcgem_gem_info, flags, 20);
-SAME_LAYOUT(drm_zcgem_gem_info, resident, 24);
-SAME_LAYOUT(drm_zcgem_gem_info, charged, 32);
-SAME_LAYOUT(drm_zcgem_gem_info, pins, 40);
-SAME_LAYOUT(drm_zcgem_gem_info, mappings, 48);
-SAME_LAYOUT(drm_zcgem_gem_info, attachments, 56);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pte, 64);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pmd, 72);
-SAME_LAYOUT(drm_zcgem_gem_info, faults_pud, 80);
-SAME_LAYOUT(drm_zcgem_gem_info, evictions, 88);
-SAME_LAYOUT(drm_zcgem_gem_info, extents, 96);
-SAME_LAYOUT(drm_zcgem_gem_info, extents_by_order, 104);
-
 static void test_version(int fd)
 {
 	drmVersionPtr version = drmGetVersion(fd);
@@ -128,18 +66,6 @@ static void test_version(int fd)
 		     version->name);
 	igt_assert_neq(version->desc_len, 0);
 	drmFreeVersion(version);
-}
-
-static void test_layout(int fd)
-{
-	(void)fd;
-
-	/* the offsets are checked by the compiler, the numbers here */
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GET_PARAM, 0xc0106440);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_CREATE, 0xc0106441);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_WRAP_MEMFD, 0xc0206442);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_MMAP_OFFSET, 0xc0106444);
-	igt_assert_eq_u32(DRM_IOCTL_ZCGEM_GEM_INFO & 0xc000ffff, 0xc0006445);
 }
 
 static void test_get_param(int fd)
@@ -515,10 +441,6 @@ int igt_main()
 	igt_describe("The driver says its name");
 	igt_subtest("version")
 		zcgem_run_counted(fd, test_version);
-
-	igt_describe("64-bit and 32-bit callers see the same structures");
-	igt_subtest("layout")
-		zcgem_run_counted(fd, test_layout);
 
 	igt_describe("Every parameter has a value that makes sense");
 	igt_subtest("get-param")
