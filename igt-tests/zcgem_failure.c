@@ -40,10 +40,10 @@
  * Description: Check that calls which fail leave nothing behind, wherever they fail.
  *
  * SUBTEST: allocations
- * Description: Class 12: each allocation and each copy of each call fails once.
+ * Description: Each allocation and each copy of each call fails once (class 12).
  *
  * SUBTEST: page-cache
- * Description: Class 12: files get no new page in the middle of each call.
+ * Description: Files get no new page in the middle of each call (class 12).
  *
  * SUBTEST: locks
  * Description: Each wait for a lock of each call is interrupted once.
@@ -809,11 +809,11 @@ int igt_main()
 		open_devices(&devices);
 	}
 
-	igt_describe("Each allocation and each copy of each call fails once");
+	igt_describe("Each allocation and each copy of each call fails once (class 12)");
 	igt_subtest("allocations")
 		test_allocations(&devices);
 
-	igt_describe("Files get no new page in the middle of each call");
+	igt_describe("Files get no new page in the middle of each call (class 12)");
 	igt_subtest("page-cache")
 		test_page_cache(&devices);
 
@@ -825,7 +825,7 @@ int igt_main()
 	igt_subtest("signals")
 		test_signals(&devices);
 
-	igt_describe("Calls that make a descriptor find the table full");
+	igt_describe("Calls that make a descriptor find the process's table full");
 	igt_subtest("descriptors")
 		test_descriptors(&devices);
 

@@ -633,7 +633,7 @@ int igt_main()
 	igt_subtest("userptr")
 		zcgem_run_counted(fd, test_userptr);
 
-	igt_describe("Objects that mirror address ranges are resident and hold nothing that could be purged");
+	igt_describe("Objects that mirror address ranges are resident and hold nothing that could be purged (class 16)");
 	igt_subtest("svm")
 		zcgem_run_counted(fd, test_svm);
 

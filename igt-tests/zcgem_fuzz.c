@@ -435,15 +435,15 @@ int igt_main()
 		open_devices(&devices);
 	}
 
-	igt_describe("Contents, errno and counts after random sequences are the model's");
+	igt_describe("Contents, errno and counts after random sequences of calls are the model's");
 	igt_subtest("sequences")
 		test_sequences(&devices);
 
-	igt_describe("The same from four processes at once, with signals");
+	igt_describe("The same from four processes at once, which share files, and signals");
 	igt_subtest("processes")
 		test_processes(&devices);
 
-	igt_describe("A model that is wrong is found out");
+	igt_describe("A wrong model is found out by few operations, which fail again as printed");
 	igt_subtest("finds-lies")
 		test_lies(&devices);
 
@@ -451,7 +451,7 @@ int igt_main()
 	igt_subtest("garbage")
 		test_garbage(&devices);
 
-	igt_describe("Random bytes as every ioctl's argument, from a 32-bit program");
+	igt_describe("The same from a 32-bit program");
 	igt_subtest("garbage-32bit")
 		test_garbage32(&devices);
 

@@ -498,7 +498,7 @@ int igt_main()
 	igt_subtest("list")
 		zcgem_run_counted(fd, test_list);
 
-	igt_describe("The largest list is one object, page for page");
+	igt_describe("The largest list is one object, page for page (class 14)");
 	igt_subtest("most-ranges")
 		zcgem_run_counted(fd, test_most_ranges);
 

@@ -542,63 +542,63 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Jobs on a range that is gone, in part too, give EFAULT, and work again once it is mapped anew");
+	igt_describe("Jobs on a range that is gone, in part too, give EFAULT, and work again once it is mapped anew (class 12)");
 	igt_subtest("munmap")
 		zcgem_run_counted(fd, test_munmap);
 
-	igt_describe("After mremap the object follows the addresses, not the pages");
+	igt_describe("After mremap the object follows the addresses, not the pages (class 12)");
 	igt_subtest("mremap")
 		zcgem_run_counted(fd, test_mremap);
 
-	igt_describe("After MADV_DONTNEED jobs see zeroes, then what the caller writes there");
+	igt_describe("After MADV_DONTNEED jobs see zeroes, then what the caller writes there (class 12)");
 	igt_subtest("dontneed")
 		zcgem_run_counted(fd, test_dontneed);
 
-	igt_describe("What a job writes after MADV_FREE is not thrown away");
+	igt_describe("What a job writes after MADV_FREE is not thrown away (class 12)");
 	igt_subtest("free")
 		zcgem_run_counted(fd, test_free);
 
-	igt_describe("After a hole was punched into shared memory jobs see the new pages");
+	igt_describe("After a hole was punched into shared memory jobs see the new pages (class 12)");
 	igt_subtest("remove")
 		zcgem_run_counted(fd, test_remove);
 
-	igt_describe("Jobs that may write give EFAULT while the caller may not, others go on");
+	igt_describe("Jobs that may write give EFAULT while the caller may not, others go on (class 9)");
 	igt_subtest("mprotect")
 		zcgem_run_counted(fd, test_mprotect);
 
-	igt_describe("After a fork either side writes first, and jobs see the parent's memory only");
+	igt_describe("After a fork either side writes first, and jobs see the parent's memory only (class 12)");
 	igt_subtest("fork")
 		zcgem_run_counted(fd, test_fork);
 
-	igt_describe("The same on transparent huge pages");
+	igt_describe("The same on transparent huge pages (class 12)");
 	igt_subtest("fork-thp")
 		zcgem_run_counted(fd, test_fork_thp);
 
-	igt_describe("The same on private hugetlb pages");
+	igt_describe("The same on private hugetlb pages (class 12)");
 	igt_subtest("fork-hugetlb")
 		zcgem_run_counted(fd, test_fork_hugetlb);
 
-	igt_describe("Small pages that are collapsed into a huge one, and a huge page that is split");
+	igt_describe("Small pages that are collapsed into a huge one, and a huge page that is split (class 12)");
 	igt_subtest("collapse")
 		zcgem_run_counted(fd, test_collapse);
 
-	igt_describe("Pages go to swap beside an object, and jobs get them back");
+	igt_describe("Pages go to swap beside an object, and jobs get them back (class 12)");
 	igt_subtest("swap")
 		zcgem_run_counted(fd, test_swap);
 
-	igt_describe("What only a job has written, to pages that were clean, survives reclaim");
+	igt_describe("What only a job has written, to pages that were clean, survives reclaim (class 10)");
 	igt_subtest("dirty")
 		zcgem_run_counted(fd, test_dirty);
 
-	igt_describe("Equal pages are merged beside an object, and a job's write parts them");
+	igt_describe("Equal pages are merged beside an object, and a job's write parts them (class 12)");
 	igt_subtest("ksm")
 		zcgem_run_counted(fd, test_ksm);
 
-	igt_describe("Pages are moved beside an object");
+	igt_describe("Pages are moved beside an object (class 10)");
 	igt_subtest("compaction")
 		zcgem_run_counted(fd, test_compaction);
 
-	igt_describe("Jobs while another thread unmaps and maps are done or give EFAULT");
+	igt_describe("Jobs while another thread unmaps and maps are done or give EFAULT (class 12)");
 	igt_subtest("munmap-race")
 		zcgem_run_counted(fd, test_munmap_race);
 

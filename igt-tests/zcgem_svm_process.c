@@ -360,19 +360,19 @@ int igt_main()
 	igt_subtest("other-process")
 		zcgem_run_counted(fd, test_other_process);
 
-	igt_describe("Jobs on the memory of a process that has exited give EFAULT");
+	igt_describe("Jobs on the memory of a process that has exited give EFAULT (class 12)");
 	igt_subtest("creator-exits")
 		zcgem_run_counted(fd, test_creator_exits);
 
-	igt_describe("So do jobs on the memory of a process that runs another program now");
+	igt_describe("So do jobs on the memory of a process that runs another program now (class 12)");
 	igt_subtest("creator-execs")
 		zcgem_run_counted(fd, test_creator_execs);
 
-	igt_describe("Handle, memory and file may go while jobs are queued, and nothing is left");
+	igt_describe("Handle, memory and file may go while jobs are queued, and nothing is left (class 13)");
 	igt_subtest("close-in-flight")
 		zcgem_run_counted(fd, test_close_in_flight);
 
-	igt_describe("A process that is killed while its jobs are queued ends, and nothing is left");
+	igt_describe("A process that is killed while its jobs are queued ends, and nothing is left (class 13)");
 	igt_subtest("exit-in-flight")
 		zcgem_run_counted(fd, test_exit_in_flight);
 

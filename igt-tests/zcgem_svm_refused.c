@@ -248,15 +248,15 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Bad flags, alignments, ranges and pointers are refused and leave nothing behind");
+	igt_describe("Bad flags, alignments, ranges and pointers are refused and leave nothing behind (class 3)");
 	igt_subtest("bad-arguments")
 		zcgem_run_refused(fd, test_bad_arguments);
 
-	igt_describe("Addresses that are not mapped, in part or at all, or not the caller's are refused");
+	igt_describe("Addresses that are not mapped, in part or at all, or not the caller's are refused (class 12)");
 	igt_subtest("bad-address")
 		zcgem_run_refused(fd, test_bad_address);
 
-	igt_describe("Memory that the caller may not read or write is refused");
+	igt_describe("Memory that the caller may not read or write is refused (class 9)");
 	igt_subtest("bad-protection")
 		zcgem_run_refused(fd, test_bad_protection);
 
@@ -264,7 +264,7 @@ int igt_main()
 	igt_subtest("refused-pfnmap")
 		zcgem_run_refused(fd, test_refused_pfnmap);
 
-	igt_describe("Mappings of a zcgem object or of its dma-buf are refused");
+	igt_describe("Mappings of a zcgem object or of its dma-buf are refused (class 8)");
 	igt_subtest("refused-zcgem")
 		zcgem_run_counted(fd, test_refused_zcgem);
 
@@ -276,7 +276,7 @@ int igt_main()
 	igt_subtest("refused-ramfs")
 		zcgem_run_refused(fd, test_refused_ramfs);
 
-	igt_describe("Another client cannot open an object by a name that its creator gave it");
+	igt_describe("Another client cannot open an object by a name that its creator gave it (class 9)");
 	igt_subtest("shared-by-name")
 		zcgem_run_counted(fd, test_shared_by_name);
 

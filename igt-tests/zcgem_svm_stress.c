@@ -516,19 +516,19 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("Small pages: MADV_DONTNEED and MADV_FREE, munmap, mremap, mprotect, fork, swap");
+	igt_describe("Small pages: MADV_DONTNEED and MADV_FREE, munmap, mremap, mprotect, fork, swap (class 12)");
 	igt_subtest("anonymous")
 		zcgem_run_counted(fd, test_anonymous);
 
-	igt_describe("The same on transparent huge pages, which are split and collapsed all the time");
+	igt_describe("The same on transparent huge pages, which are split and collapsed all the time (class 12)");
 	igt_subtest("huge")
 		zcgem_run_counted(fd, test_huge);
 
-	igt_describe("Shared memory, with holes punched into it, and a child that writes to it too");
+	igt_describe("Shared memory, with holes punched into it, and a child that writes to it too (class 12)");
 	igt_subtest("shared")
 		zcgem_run_counted(fd, test_shared);
 
-	igt_describe("A region of each kind");
+	igt_describe("A region of each kind (class 12)");
 	igt_subtest("together")
 		zcgem_run_counted(fd, test_together);
 
