@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,14 +139,13 @@ static void test_hanging_fence(int fd)
 
 static void test_hanging_implicit(int fd)
 {
-	struct dma_buf_import_sync_file put = { .flags = DMA_BUF_SYNC_WRITE };
 	uint32_t handle = zcgem_create(fd, PAGES(1), 0);
 	uint32_t *map = zcgem_mmap(fd, handle, PAGES(1), RW);
-	int dmabuf = zcgem_export(fd, handle), timeline = sw_sync_open(), file;
+	int dmabuf = zcgem_export(fd, handle), timeline = sw_sync_open();
+	int file = sw_sync_fence(timeline, 1);
 
-	put.fd = sw_sync_fence(timeline, 1);
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &put), 0);
-	close(put.fd);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_WRITE, file), 0);
+	close(file);
 	close(dmabuf);
 	file = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 1), 0);
 	igt_assert_eq(sync_file_wait(file), -ETIMEDOUT);

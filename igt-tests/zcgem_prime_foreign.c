@@ -16,6 +16,7 @@
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
 
 /**
  * TEST: zcgem prime foreign
@@ -243,25 +244,6 @@ static void test_readonly_to_vgem(int fd)
 	close(vgem);
 }
 
-static int export_sync_file(int dmabuf, uint32_t flags, int *fence)
-{
-	struct dma_buf_export_sync_file arg = { .flags = flags, .fd = -1 };
-	int err = ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg) ? -errno : 0;
-
-	*fence = arg.fd;
-	errno = 0;
-	return err;
-}
-
-static int import_sync_file(int dmabuf, uint32_t flags, int fence)
-{
-	struct dma_buf_import_sync_file arg = { .flags = flags, .fd = fence };
-	int err = ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg) ? -errno : 0;
-
-	errno = 0;
-	return err;
-}
-
 /* poll() on a sync_file or a dma-buf: is there a fence that has not signalled? */
 static bool is_busy(int fd, short events)
 {
@@ -272,11 +254,9 @@ static bool is_busy(int fd, short events)
 
 static bool has_busy_fence(int dmabuf, uint32_t flags)
 {
-	int fence;
-	bool busy;
+	int fence = dmabuf_export_sync_file(dmabuf, flags);
+	bool busy = is_busy(fence, POLLIN);
 
-	igt_assert_eq(export_sync_file(dmabuf, flags, &fence), 0);
-	busy = is_busy(fence, POLLIN);
 	close(fence);
 	return busy;
 }
@@ -293,14 +273,14 @@ static void test_sync_file(int fd)
 	igt_assert(!is_busy(dmabuf, POLLIN));
 	igt_assert(!is_busy(dmabuf, POLLOUT));
 
-	igt_assert_eq(export_sync_file(dmabuf, DMA_BUF_SYNC_RW, &fence), 0);
-	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_RW, fence), 0);
-	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
-	igt_assert_eq(import_sync_file(dmabuf, 0, fence), -EINVAL);
-	igt_assert_eq(import_sync_file(dmabuf, DMA_BUF_SYNC_RW, dmabuf), -EINVAL);
+	fence = dmabuf_export_sync_file(dmabuf, DMA_BUF_SYNC_RW);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_RW, fence), 0);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_READ, fence), 0);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, 0, fence), -EINVAL);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_RW, dmabuf), -EINVAL);
 	close(fence);
-	igt_assert_eq(export_sync_file(dmabuf, 0, &fence), -EINVAL);
-	igt_assert_eq(export_sync_file(dmabuf, 1u << 30, &fence), -EINVAL);
+	igt_assert_eq(__dmabuf_export_sync_file(dmabuf, 0, &fence), -EINVAL);
+	igt_assert_eq(__dmabuf_export_sync_file(dmabuf, 1u << 30, &fence), -EINVAL);
 	close(dmabuf);
 }
 
@@ -333,8 +313,8 @@ static void test_foreign_fence(int fd)
 	igt_assert(is_busy(dmabuf, POLLIN));
 	igt_assert(has_busy_fence(dmabuf, DMA_BUF_SYNC_READ));
 	igt_assert(!is_busy(second, POLLIN));
-	igt_assert_eq(export_sync_file(dmabuf, DMA_BUF_SYNC_READ, &sync_file), 0);
-	igt_assert_eq(import_sync_file(second, DMA_BUF_SYNC_WRITE, sync_file), 0);
+	sync_file = dmabuf_export_sync_file(dmabuf, DMA_BUF_SYNC_READ);
+	igt_assert_eq(__dmabuf_import_sync_file(second, DMA_BUF_SYNC_WRITE, sync_file), 0);
 	igt_assert(is_busy(second, POLLIN));
 	igt_assert(has_busy_fence(second, DMA_BUF_SYNC_READ));
 	vgem_fence_signal(vgem, fence);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -133,14 +132,6 @@ static void test_no_implicit(int fd)
 	close(client);
 }
 
-static int export_file(int dmabuf, uint32_t flags)
-{
-	struct dma_buf_export_sync_file arg = { .flags = flags };
-
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg), 0);
-	return arg.fd;
-}
-
 static void test_export_sync_file(int fd)
 {
 	struct blocked b;
@@ -148,8 +139,8 @@ static void test_export_sync_file(int fd)
 
 	blocked_start(fd, &b, true);
 	dmabuf = zcgem_export(fd, b.handle);
-	reader = export_file(dmabuf, DMA_BUF_SYNC_READ);
-	writer = export_file(dmabuf, DMA_BUF_SYNC_WRITE);
+	reader = dmabuf_export_sync_file(dmabuf, DMA_BUF_SYNC_READ);
+	writer = dmabuf_export_sync_file(dmabuf, DMA_BUF_SYNC_WRITE);
 	igt_assert_eq(sync_file_status(reader), 1);
 	igt_assert_eq(sync_file_status(writer), 0);
 	blocked_release(fd, &b);
@@ -162,16 +153,15 @@ static void test_export_sync_file(int fd)
 
 static void test_import_sync_file(int fd)
 {
-	struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_WRITE };
 	struct drm_zcgem_op op;
 	struct blocked b;
-	int dmabuf;
+	int dmabuf, file;
 
 	blocked_open(fd, &b);
 	dmabuf = zcgem_export(fd, b.handle);
-	arg.fd = sw_sync_fence(b.timeline, 1);
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg), 0);
-	close(arg.fd);
+	file = sw_sync_fence(b.timeline, 1);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_WRITE, file), 0);
+	close(file);
 
 	op = zcgem_op_copy(b.other, 0, b.handle, 0, 4);
 	igt_assert_eq(__zcgem_submit_ops(fd, &op, 1), 0);

@@ -19,6 +19,7 @@
 #include "igt_udmabuf.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
 
 /**
  * TEST: zcgem udmabuf
@@ -212,7 +213,6 @@ static void test_ignored(int fd)
 static void test_dma_buf(int fd)
 {
 	int memfd = zcgem_memfd(PAGES(3), F_SEAL_SHRINK);
-	struct dma_buf_export_sync_file fence = { .flags = DMA_BUF_SYNC_RW };
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
 	int dmabuf = udmabuf_create_pages(fd, memfd, 0, 3);
 
@@ -221,8 +221,7 @@ static void test_dma_buf(int fd)
 	igt_assert_eq(__udmabuf_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
 	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW;
 	igt_assert_eq(__udmabuf_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
-	igt_assert_eq(__udmabuf_ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &fence), 0);
-	close(fence.fd);
+	close(dmabuf_export_sync_file(dmabuf, DMA_BUF_SYNC_RW));
 	igt_assert(mmap(NULL, PAGES(3), PROT_RW, MAP_PRIVATE, dmabuf, 0) == MAP_FAILED);
 	igt_assert(mmap(NULL, PAGES(4), PROT_RW, MAP_SHARED, dmabuf, 0) == MAP_FAILED);
 	errno = 0;

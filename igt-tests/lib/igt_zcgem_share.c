@@ -19,6 +19,7 @@
 #include "igt_importer.h"
 #include "igt_zcgem_module.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_wrap.h"
 
 #define PROT_RW		(PROT_READ | PROT_WRITE)
@@ -165,9 +166,7 @@ void run_shared(const struct devices *devices, void (*test)(const struct devices
  */
 void begin_fence(int vgem, int dmabuf, struct fence *fence)
 {
-	struct dma_buf_export_sync_file get = { .flags = DMA_BUF_SYNC_READ };
-	struct dma_buf_import_sync_file put = { .flags = DMA_BUF_SYNC_WRITE };
-	int buffer;
+	int buffer, file;
 
 	*fence = (struct fence) {
 		.vgem = vgem, .bo = { .width = 64, .height = 16, .bpp = 32 },
@@ -175,10 +174,9 @@ void begin_fence(int vgem, int dmabuf, struct fence *fence)
 	vgem_create(vgem, &fence->bo);
 	fence->id = vgem_fence_attach(vgem, &fence->bo, VGEM_FENCE_WRITE);
 	buffer = zcgem_export(vgem, fence->bo.handle);
-	igt_assert_eq(ioctl(buffer, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &get), 0);
-	put.fd = get.fd;
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &put), 0);
-	close(get.fd);
+	file = dmabuf_export_sync_file(buffer, DMA_BUF_SYNC_READ);
+	igt_assert_eq(__dmabuf_import_sync_file(dmabuf, DMA_BUF_SYNC_WRITE, file), 0);
+	close(file);
 	close(buffer);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -313,6 +314,56 @@ int syncobj_error(int fd, uint32_t handle)
 
 	close(file);
 	return status < 0 ? status : 0;
+}
+
+/**
+ * __dmabuf_export_sync_file:
+ * @dmabuf: a dma-buf
+ * @flags: DMA_BUF_SYNC_READ for what a reader waits for, DMA_BUF_SYNC_WRITE
+ * @file: set to a sync_file, or -1
+ *
+ * Returns: 0 or -errno.
+ */
+int __dmabuf_export_sync_file(int dmabuf, uint32_t flags, int *file)
+{
+	struct dma_buf_export_sync_file arg = { .flags = flags, .fd = -1 };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg) ? -errno : 0;
+
+	*file = arg.fd;
+	errno = 0;
+	return err;
+}
+
+/**
+ * dmabuf_export_sync_file:
+ * @dmabuf: a dma-buf
+ * @flags: DMA_BUF_SYNC_READ for what a reader waits for, DMA_BUF_SYNC_WRITE
+ *
+ * Returns: A sync_file.
+ */
+int dmabuf_export_sync_file(int dmabuf, uint32_t flags)
+{
+	int file;
+
+	igt_assert_eq(__dmabuf_export_sync_file(dmabuf, flags, &file), 0);
+	return file;
+}
+
+/**
+ * __dmabuf_import_sync_file:
+ * @dmabuf: a dma-buf
+ * @flags: DMA_BUF_SYNC_READ for a fence of a reader, DMA_BUF_SYNC_WRITE
+ * @file: a sync_file
+ *
+ * Returns: 0 or -errno.
+ */
+int __dmabuf_import_sync_file(int dmabuf, uint32_t flags, int file)
+{
+	struct dma_buf_import_sync_file arg = { .flags = flags, .fd = file };
+	int err = ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg) ? -errno : 0;
+
+	errno = 0;
+	return err;
 }
 
 #define SW_SYNC		"/sys/kernel/debug/sync/sw_sync"

@@ -43,6 +43,10 @@ int sync_file_wait(int file);
 void sync_file_names(int file, char *driver, char *timeline);
 int syncobj_error(int fd, uint32_t handle);
 
+int __dmabuf_export_sync_file(int dmabuf, uint32_t flags, int *file);
+int dmabuf_export_sync_file(int dmabuf, uint32_t flags);
+int __dmabuf_import_sync_file(int dmabuf, uint32_t flags, int file);
+
 int sw_sync_open(void);
 int sw_sync_fence(int timeline, uint32_t value);
 void sw_sync_advance(int timeline, uint32_t count);
