@@ -39,6 +39,9 @@
  * SUBTEST: bad-pointer
  * Description: An argument that cannot be read or written gives EFAULT.
  *
+ * SUBTEST: bad-handle
+ * Description: A handle that is not there, or that none can be, is ENOENT to every call (class 2).
+ *
  * SUBTEST: unknown-ioctl
  * Description: Numbers that the driver does not have are refused.
  *
@@ -201,6 +204,38 @@ static void test_bad_pointer(int fd)
 		do_ioctl_err(fd, all_ioctls[i], page, EFAULT);
 
 	munmap(page, ZCGEM_PAGE);
+}
+
+/* DRM's own handles end at INT_MAX. */
+static void test_bad_handle(int fd)
+{
+	const uint32_t good = zcgem_create(fd, ZCGEM_PAGE, 0);
+	const uint32_t closed = zcgem_create(fd, ZCGEM_PAGE, 0);
+	const uint32_t bad[] = { 0, closed, 0x7fffffff, 0x80000000, good | 1u << 31, 0xffffffff };
+	unsigned int i;
+
+	gem_close(fd, closed);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		const struct drm_zcgem_op ops[] = {
+			zcgem_op_fill32(bad[i], 0, 4, 1),
+			zcgem_op_copy(good, 0, bad[i], 0, 4),
+		};
+		struct drm_zcgem_gem_revoke revoke = { .handle = bad[i] };
+		struct drm_zcgem_gem_info info;
+		uint64_t offset;
+		int dmabuf;
+
+		igt_assert_eq(__zcgem_mmap_offset(fd, bad[i], &offset), -ENOENT);
+		igt_assert_eq(__zcgem_info(fd, bad[i], &info), -ENOENT);
+		igt_assert_eq(__zcgem_wait(fd, bad[i], 0, 0), -ENOENT);
+		igt_assert_eq(__zcgem_evict(fd, bad[i], ZCGEM_PAGE), -ENOENT);
+		do_ioctl_err(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &revoke, ENOENT);
+		igt_assert_eq(__zcgem_submit_ops(fd, &ops[0], 1), -ENOENT);
+		igt_assert_eq(__zcgem_submit_ops(fd, &ops[1], 1), -ENOENT);
+		igt_assert_eq(__zcgem_export(fd, bad[i], DRM_CLOEXEC, &dmabuf), -ENOENT);
+		igt_assert_eq(__zcgem_close(fd, bad[i]), -EINVAL);
+	}
+	gem_close(fd, good);
 }
 
 static void test_unknown_ioctl(int fd)
@@ -453,6 +488,10 @@ int igt_main()
 	igt_describe("An argument that cannot be read or written gives EFAULT");
 	igt_subtest("bad-pointer")
 		zcgem_run_counted(fd, test_bad_pointer);
+
+	igt_describe("A handle that is not there, or that none can be, is ENOENT to every call (class 2)");
+	igt_subtest("bad-handle")
+		zcgem_run_refused(fd, test_bad_handle);
 
 	igt_describe("Numbers that the driver does not have are refused");
 	igt_subtest("unknown-ioctl")
