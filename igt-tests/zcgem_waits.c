@@ -171,91 +171,96 @@ static void use_meanwhile(int fd, uint32_t handle, uint64_t size)
 	close(dmabuf);
 }
 
+/* An object that is mapped, has a fence, and a thread that is to wait for that. */
+struct held {
+	int memfd, timeline, file;
+	uint32_t *own;
+	struct waiter waiter;
+};
+
+static void hold_object(const struct devices *dev, int (*call)(struct waiter *waiter),
+			struct held *held)
+{
+	struct waiter *waiter = &held->waiter;
+
+	*held = (struct held) {
+		.memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), .timeline = sw_sync_open(),
+		.waiter = { .call = call, .fd = dev->fd, .size = PAGES(4) },
+	};
+	held->own = zcgem_map_memfd(held->memfd, 0, PAGES(4));
+	waiter->handle = zcgem_wrap_memfd(dev->fd, held->memfd, 0, PAGES(4), 0);
+	waiter->map = zcgem_mmap(dev->fd, waiter->handle, PAGES(4), RW);
+	held->file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter->handle, 0, 4, 7),
+					   syncobj_pending(dev->fd, held->timeline));
+}
+
+/* The thread has waited until now; what came of it. */
+static int let_go(struct held *held)
+{
+	igt_assert_f(!held->waiter.ended, "it has not waited: %d\n", held->waiter.result);
+	igt_assert_eq(sync_file_status(held->file), 0);
+	sw_sync_advance(held->timeline, 1);
+	return join_waiter(&held->waiter);
+}
+
+static void end_held(struct held *held)
+{
+	munmap((void *)held->waiter.map, PAGES(4));
+	gem_close(held->waiter.fd, held->waiter.handle);
+	munmap(held->own, PAGES(4));
+	close(held->file);
+	close(held->timeline);
+	close(held->memfd);
+}
+
 static void test_evict(const struct devices *dev)
 {
-	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open(), file;
-	struct waiter waiter = { .call = call_evict, .fd = dev->fd, .size = PAGES(4) };
-	uint32_t *own = zcgem_map_memfd(memfd, 0, PAGES(4));
+	struct held held;
 
-	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
-	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-				     syncobj_pending(dev->fd, timeline));
-	start_waiter(&waiter);
-	use_meanwhile(dev->fd, waiter.handle, waiter.size);
-	igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
-	igt_assert_eq(sync_file_status(file), 0);
-	sw_sync_advance(timeline, 1);
-	igt_assert_eq(join_waiter(&waiter), 0);
-	igt_assert_eq(sync_file_status(file), 1);
-	igt_assert(!zcgem_is_resident(dev->fd, waiter.handle));
-	igt_assert_eq_u32(own[0], 7);
-	igt_assert_eq_u32(own[1], 5);
-	gem_close(dev->fd, waiter.handle);
-	munmap(own, PAGES(4));
-	close(file);
-	close(timeline);
-	close(memfd);
+	hold_object(dev, call_evict, &held);
+	start_waiter(&held.waiter);
+	use_meanwhile(dev->fd, held.waiter.handle, PAGES(4));
+	igt_assert_eq(let_go(&held), 0);
+	igt_assert_eq(sync_file_status(held.file), 1);
+	igt_assert(!zcgem_is_resident(dev->fd, held.waiter.handle));
+	igt_assert_eq_u32(held.own[0], 7);
+	igt_assert_eq_u32(held.own[1], 5);
+	end_held(&held);
 }
 
 static void test_revalidate(const struct devices *dev)
 {
-	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open(), file;
-	struct waiter waiter = { .call = call_revalidate, .fd = dev->fd, .size = PAGES(4) };
-	uint32_t *own = zcgem_map_memfd(memfd, 0, PAGES(4)), *map;
 	struct drm_zcgem_gem_info info;
+	struct held held;
 
-	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
-	map = zcgem_mmap(dev->fd, waiter.handle, PAGES(4), RW);
-	map[0] = 1;
-	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-				     syncobj_pending(dev->fd, timeline));
-	punch(memfd, 0, PAGES(1));
-	own[0] = 2;
-	start_waiter(&waiter);
-	zcgem_info(dev->fd, waiter.handle, &info);
-	close(zcgem_export(dev->fd, waiter.handle));
-	igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
-	igt_assert_eq(sync_file_status(file), 0);
-	sw_sync_advance(timeline, 1);
-	igt_assert_eq(join_waiter(&waiter), 0);
-	igt_assert_eq_u32(map[0], 2);
-	munmap(map, PAGES(4));
-	gem_close(dev->fd, waiter.handle);
-	munmap(own, PAGES(4));
-	close(file);
-	close(timeline);
-	close(memfd);
+	hold_object(dev, call_revalidate, &held);
+	held.waiter.map[0] = 1;
+	punch(held.memfd, 0, PAGES(1));
+	held.own[0] = 2;
+	start_waiter(&held.waiter);
+	zcgem_info(dev->fd, held.waiter.handle, &info);
+	close(zcgem_export(dev->fd, held.waiter.handle));
+	igt_assert_eq(let_go(&held), 0);
+	igt_assert_eq_u32(held.waiter.map[0], 2);
+	end_held(&held);
 }
 
 static void test_fault(const struct devices *dev)
 {
-	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open(), file;
-	struct waiter waiter = { .call = call_read, .fd = dev->fd, .size = PAGES(4) };
-	uint32_t *own = zcgem_map_memfd(memfd, 0, PAGES(4));
 	struct drm_zcgem_gem_info info;
+	struct held held;
 	void *more;
 
-	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
-	waiter.map = zcgem_mmap(dev->fd, waiter.handle, PAGES(4), RW);
-	file = zcgem_submit_for_file(dev->fd, zcgem_op_fill32(waiter.handle, 0, 4, 7),
-				     syncobj_pending(dev->fd, timeline));
-	punch(memfd, 0, PAGES(1));
-	own[0] = 2;
-	start_waiter(&waiter);
+	hold_object(dev, call_read, &held);
+	punch(held.memfd, 0, PAGES(1));
+	held.own[0] = 2;
+	start_waiter(&held.waiter);
 	/* these need its mmap_lock, for writing, and the object's lock */
-	more = zcgem_mmap(dev->fd, waiter.handle, PAGES(4), RW);
+	more = zcgem_mmap(dev->fd, held.waiter.handle, PAGES(4), RW);
 	munmap(more, PAGES(4));
-	zcgem_info(dev->fd, waiter.handle, &info);
-	igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
-	igt_assert_eq(sync_file_status(file), 0);
-	sw_sync_advance(timeline, 1);
-	igt_assert_eq(join_waiter(&waiter), 2);
-	munmap((void *)waiter.map, PAGES(4));
-	gem_close(dev->fd, waiter.handle);
-	munmap(own, PAGES(4));
-	close(file);
-	close(timeline);
-	close(memfd);
+	zcgem_info(dev->fd, held.waiter.handle, &info);
+	igt_assert_eq(let_go(&held), 2);
+	end_held(&held);
 }
 
 static void test_revoke(const struct devices *dev)
@@ -416,45 +421,42 @@ static bool submit_late(struct waiter *waiter, int timeline, uint32_t value)
  */
 static void test_fences_without_end(const struct devices *dev)
 {
-	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open();
-	struct waiter waiter = { .call = call_evict, .fd = dev->fd, .size = PAGES(4) };
 	struct waiter client = { .call = call_submit_late, .fd = drm_reopen_driver(dev->fd) };
-	int dmabuf, pending, step;
-	bool held = false;
+	struct waiter *waiter;
+	bool waiting = false;
+	struct held held;
+	int dmabuf, step;
 
-	waiter.handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
-	dmabuf = zcgem_export(dev->fd, waiter.handle);
+	hold_object(dev, call_evict, &held);
+	waiter = &held.waiter;
+	dmabuf = zcgem_export(dev->fd, waiter->handle);
 	client.handle = zcgem_import(client.fd, dmabuf);
-	igt_assert(!submit_late(&client, timeline, 1));
-	pending = join_waiter(&client);
-	start_waiter(&waiter);
-	for (step = 1; step < 64 && !held; step++) {
-		held = submit_late(&client, timeline, step + 1);
-		igt_assert_eq(sync_file_status(pending), 0);
-		igt_assert_f(!waiter.ended, "it has not waited: %d\n", waiter.result);
-		sw_sync_advance(timeline, 1);
-		igt_assert_eq(sync_file_wait(pending), 1);
-		close(pending);
-		if (!held) {
-			pending = join_waiter(&client);
-			igt_assert_f(waits(&waiter), "it has not waited: %d\n", waiter.result);
+	start_waiter(waiter);
+	for (step = 1; step < 64 && !waiting; step++) {
+		waiting = submit_late(&client, held.timeline, step + 1);
+		igt_assert_eq(sync_file_status(held.file), 0);
+		igt_assert_f(!waiter->ended, "it has not waited: %d\n", waiter->result);
+		sw_sync_advance(held.timeline, 1);
+		igt_assert_eq(sync_file_wait(held.file), 1);
+		if (!waiting) {
+			close(held.file);
+			held.file = join_waiter(&client);
+			igt_assert_f(waits(waiter), "it has not waited: %d\n", waiter->result);
 		}
 	}
 	igt_info("%d fences\n", step);
-	igt_assert_f(held, "it waits for whatever comes\n");
-	igt_assert_eq(join_waiter(&waiter), 0);
+	igt_assert_f(waiting, "it waits for whatever comes\n");
+	igt_assert_eq(join_waiter(waiter), 0);
 	/* and there was no time without one */
-	pending = join_waiter(&client);
-	igt_assert_eq(sync_file_status(pending), 0);
-	igt_assert_eq_u64(evictions(dev->fd, waiter.handle), 1);
-	sw_sync_advance(timeline, 1);
-	igt_assert_eq(sync_file_wait(pending), 1);
-	close(pending);
+	close(held.file);
+	held.file = join_waiter(&client);
+	igt_assert_eq(sync_file_status(held.file), 0);
+	igt_assert_eq_u64(evictions(dev->fd, waiter->handle), 1);
+	sw_sync_advance(held.timeline, 1);
+	igt_assert_eq(sync_file_wait(held.file), 1);
 	close(client.fd);
 	close(dmabuf);
-	gem_close(dev->fd, waiter.handle);
-	close(timeline);
-	close(memfd);
+	end_held(&held);
 }
 
 int igt_main()
