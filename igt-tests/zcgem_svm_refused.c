@@ -56,25 +56,16 @@ IGT_TEST_DESCRIPTION("Check what cannot be mirrored, and that nothing is left");
 #define OLD		(1ull << 32)
 #define NEW		(2ull << 32)
 
-/* Wraps, and lets go of the object if that worked. */
-static int try_wrap(int fd, const void *address, uint64_t size, uint32_t flags)
-{
-	uint32_t handle;
-	int err = __zcgem_wrap_svm(fd, address, size, flags, &handle);
-
-	if (!err)
-		gem_close(fd, handle);
-	return err;
-}
-
 static void expect_refused(int fd, const void *address, uint64_t size)
 {
-	igt_assert_eq(try_wrap(fd, address, size, DRM_ZCGEM_WRAP_READONLY), -EFAULT);
-	igt_assert_eq(try_wrap(fd, address, size, 0), -EFAULT);
+	igt_assert_eq(__zcgem_try_address(fd, address, size, DRM_ZCGEM_WRAP_SVM |
+					  DRM_ZCGEM_WRAP_READONLY), -EFAULT);
+	igt_assert_eq(__zcgem_try_address(fd, address, size, DRM_ZCGEM_WRAP_SVM), -EFAULT);
 }
 
 static void test_bad_arguments(int fd)
 {
+	const uint32_t svm = DRM_ZCGEM_WRAP_SVM;
 	const uint64_t size = PAGES(4);
 	char *user = zcgem_anonymous(size);
 	struct drm_zcgem_userptr_range range = zcgem_address_range(user, size);
@@ -82,17 +73,17 @@ static void test_bad_arguments(int fd)
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
 
 	for (bit = 2; bit < 32; bit++)
-		igt_assert_eq(try_wrap(fd, user, size, 1u << bit), -EINVAL);
+		igt_assert_eq(__zcgem_try_address(fd, user, size, svm | 1u << bit), -EINVAL);
 	/* memfds are not mirrored */
 	igt_assert_eq(__zcgem_wrap_file(fd, memfd, size, DRM_ZCGEM_WRAP_SVM, &handle),
 		      -EINVAL);
 	close(memfd);
 
-	igt_assert_eq(try_wrap(fd, user + 1, size, 0), -EINVAL);
-	igt_assert_eq(try_wrap(fd, user, size - 1, 0), -EINVAL);
-	igt_assert_eq(try_wrap(fd, user, 0, 0), -EINVAL);
-	igt_assert_eq(try_wrap(fd, (void *)-ZCGEM_PAGE, PAGES(2), 0), -EINVAL);
-	igt_assert_eq(try_wrap(fd, user, (1ull << 39) + ZCGEM_PAGE, 0), -EFBIG);
+	igt_assert_eq(__zcgem_try_address(fd, user + 1, size, svm), -EINVAL);
+	igt_assert_eq(__zcgem_try_address(fd, user, size - 1, svm), -EINVAL);
+	igt_assert_eq(__zcgem_try_address(fd, user, 0, svm), -EINVAL);
+	igt_assert_eq(__zcgem_try_address(fd, (void *)-ZCGEM_PAGE, PAGES(2), svm), -EINVAL);
+	igt_assert_eq(__zcgem_try_address(fd, user, (1ull << 39) + ZCGEM_PAGE, svm), -EFBIG);
 	igt_assert_eq(__zcgem_wrap_userptr(fd, &range, 0, DRM_ZCGEM_WRAP_SVM, &handle), -EINVAL);
 	igt_assert_eq(__zcgem_wrap_userptr(fd, (void *)8, 1, DRM_ZCGEM_WRAP_SVM, &handle),
 		      -EFAULT);
@@ -101,52 +92,12 @@ static void test_bad_arguments(int fd)
 
 static void test_bad_address(int fd)
 {
-	const uint64_t size = PAGES(64);
-	char *user = zcgem_anonymous(size);
-	const struct drm_zcgem_userptr_range ranges[] = {
-		zcgem_address_range(user, PAGES(8)),
-		zcgem_address_range(user + PAGES(30), PAGES(8)),
-	};
-	uint32_t handle;
-
-	zcgem_mark_all(user, size, OLD);
-	munmap(user + PAGES(32), PAGES(1));
-	expect_refused(fd, user, size);
-	expect_refused(fd, user + PAGES(32), PAGES(1));
-	expect_refused(fd, user + PAGES(31), PAGES(2));
-	expect_refused(fd, user + PAGES(32), PAGES(2));
-	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, 2, DRM_ZCGEM_WRAP_SVM, &handle),
-		      -EFAULT);
-	igt_assert_eq(try_wrap(fd, user, PAGES(32), 0), 0);
-
-	expect_refused(fd, (void *)0, PAGES(1));
-	expect_refused(fd, (void *)0x7ffffffff000, PAGES(1));
-	expect_refused(fd, (void *)0x800000000000, PAGES(1));
-	expect_refused(fd, (void *)0xffffffff81000000, PAGES(16));
-	expect_refused(fd, (void *)0xffff888000000000, PAGES(1));
-	munmap(user, size);
+	zcgem_refuse_addresses(fd, DRM_ZCGEM_WRAP_SVM);
 }
 
 static void test_bad_protection(int fd)
 {
-	const uint64_t size = PAGES(8);
-	char *user = zcgem_anonymous(size);
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	char *reader = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
-
-	igt_assert(reader != MAP_FAILED);
-	zcgem_mark_all(user, size, OLD);
-	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_READ), 0);
-	igt_assert_eq(try_wrap(fd, user, size, 0), -EFAULT);
-	igt_assert_eq(try_wrap(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
-	igt_assert_eq(mprotect(user + PAGES(4), PAGES(1), PROT_NONE), 0);
-	expect_refused(fd, user, size);
-
-	igt_assert_eq(try_wrap(fd, reader, size, 0), -EFAULT);
-	igt_assert_eq(try_wrap(fd, reader, size, DRM_ZCGEM_WRAP_READONLY), 0);
-	munmap(reader, size);
-	munmap(user, size);
-	close(memfd);
+	zcgem_refuse_protection(fd, DRM_ZCGEM_WRAP_SVM);
 }
 
 static void test_refused_pfnmap(int fd)

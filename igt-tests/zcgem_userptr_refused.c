@@ -127,56 +127,12 @@ static void test_bad_range(int fd)
 
 static void test_bad_address(int fd)
 {
-	static const uint64_t bad[] = {
-		0,			/* below mmap_min_addr */
-		0x7ffffffff000,		/* the last page below the hole */
-		0x7fffffffe000,
-		0x800000000000,		/* not canonical */
-		0x00ff000000000000,
-		0xffff800000000000,	/* the kernel's */
-		0xffff888000000000,
-		0xffffea0000000000,
-		0xffffffff81000000,
-		0xffffffffff600000,	/* vsyscall */
-		0xffffffffffffe000,
-	};
-	char *user = zcgem_anonymous(PAGES(6));
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		expect_refused(fd, (void *)bad[i], PAGES(1));
-	/* from the caller's into nothing, and on to the end of what may be mapped */
-	munmap(user + PAGES(3), PAGES(1));
-	expect_refused(fd, user + PAGES(3), PAGES(1));
-	expect_refused(fd, user, PAGES(4));
-	expect_refused(fd, user, PAGES(6));
-	expect_refused(fd, user + PAGES(3), PAGES(3));
-	igt_assert_eq(__zcgem_try_address(fd, user, PAGES(3), 0), 0);
-	munmap(user, PAGES(6));
+	zcgem_refuse_addresses(fd, 0);
 }
 
 static void test_bad_protection(int fd)
 {
-	const uint64_t size = PAGES(4);
-	char *user = zcgem_anonymous(size);
-
-	zcgem_mark_all(user, size, 1);
-	igt_assert_eq(mprotect(user, size, PROT_READ), 0);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, 0), -EFAULT);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
-	igt_assert_eq(mprotect(user, size, PROT_READ | PROT_EXEC), 0);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, 0), -EFAULT);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
-	igt_assert_eq(mprotect(user, size, PROT_NONE), 0);
-	expect_refused(fd, user, size);
-
-	/* only the last page is not good enough */
-	igt_assert_eq(mprotect(user, PAGES(3), RW), 0);
-	igt_assert_eq(mprotect(user + PAGES(3), PAGES(1), PROT_READ), 0);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, 0), -EFAULT);
-	igt_assert_eq(__zcgem_try_address(fd, user, PAGES(3), 0), 0);
-	igt_assert_eq(__zcgem_try_address(fd, user, size, DRM_ZCGEM_WRAP_READONLY), 0);
-	munmap(user, size);
+	zcgem_refuse_protection(fd, 0);
 }
 
 static struct drm_zcgem_gem_wrap_userptr wrap_arg(const void *ranges,

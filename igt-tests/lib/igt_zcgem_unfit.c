@@ -3,6 +3,7 @@
  * Mappings of memory that no object may be made of, by whatever call: each is made,
  * given to the caller to be refused, and looked at afterwards.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,4 +141,97 @@ void zcgem_refuse_ramfs(int fd, zcgem_refusal expect)
 	munmap(user, SIZE);
 	close(file);
 	unmount_ramfs(0);
+}
+
+static void expect_fault(int fd, uint32_t mode, const void *address, uint64_t size)
+{
+	igt_assert_eq(__zcgem_try_address(fd, address, size, mode | DRM_ZCGEM_WRAP_READONLY),
+		      -EFAULT);
+	igt_assert_eq(__zcgem_try_address(fd, address, size, mode), -EFAULT);
+}
+
+/**
+ * zcgem_refuse_addresses:
+ * @fd: zcgem descriptor
+ * @mode: DRM_ZCGEM_WRAP_SVM, or 0 for objects that pin
+ *
+ * Addresses where nothing of the caller's is, in part or at all.
+ */
+void zcgem_refuse_addresses(int fd, uint32_t mode)
+{
+	static const uint64_t bad[] = {
+		0,			/* below mmap_min_addr */
+		0x7ffffffff000,		/* the last page below the hole */
+		0x7fffffffe000,
+		0x800000000000,		/* not canonical */
+		0x00ff000000000000,
+		0xffff800000000000,	/* the kernel's */
+		0xffff888000000000,
+		0xffffea0000000000,
+		0xffffffff81000000,
+		0xffffffffff600000,	/* vsyscall */
+		0xffffffffffffe000,
+	};
+	const uint64_t page = ZCGEM_PAGE, size = 64 * page;
+	char *user = zcgem_anonymous(size), *hole = user + 32 * page;
+	const struct drm_zcgem_userptr_range ranges[] = {
+		zcgem_address_range(user, 8 * page),
+		zcgem_address_range(hole - 2 * page, 8 * page),
+	};
+	uint32_t handle;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		expect_fault(fd, mode, (void *)bad[i], page);
+	zcgem_mark_all(user, size, 1);
+	munmap(hole, page);
+	expect_fault(fd, mode, user, size);
+	expect_fault(fd, mode, hole, page);
+	expect_fault(fd, mode, hole - page, 2 * page);
+	expect_fault(fd, mode, hole, 2 * page);
+	igt_assert_eq(__zcgem_wrap_userptr(fd, ranges, 2, mode, &handle), -EFAULT);
+	igt_assert_eq(__zcgem_try_address(fd, user, hole - user, mode), 0);
+	munmap(user, size);
+}
+
+static void expect_read_only(int fd, uint32_t mode, const void *address, uint64_t size)
+{
+	igt_assert_eq(__zcgem_try_address(fd, address, size, mode), -EFAULT);
+	igt_assert_eq(__zcgem_try_address(fd, address, size, mode | DRM_ZCGEM_WRAP_READONLY), 0);
+}
+
+/**
+ * zcgem_refuse_protection:
+ * @fd: zcgem descriptor
+ * @mode: DRM_ZCGEM_WRAP_SVM, or 0 for objects that pin
+ *
+ * Memory that the caller may not write, or not read, in part or at all.
+ */
+void zcgem_refuse_protection(int fd, uint32_t mode)
+{
+	char *user = zcgem_anonymous(SIZE), *last = user + SIZE - ZCGEM_PAGE, *reader;
+	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
+
+	zcgem_mark_all(user, SIZE, 1);
+	igt_assert_eq(mprotect(user, SIZE, PROT_READ), 0);
+	expect_read_only(fd, mode, user, SIZE);
+	igt_assert_eq(mprotect(user, SIZE, PROT_READ | PROT_EXEC), 0);
+	expect_read_only(fd, mode, user, SIZE);
+	igt_assert_eq(mprotect(user, SIZE, PROT_NONE), 0);
+	expect_fault(fd, mode, user, SIZE);
+
+	/* only the last page is not good enough */
+	igt_assert_eq(mprotect(user, SIZE, PROT_READ | PROT_WRITE), 0);
+	igt_assert_eq(mprotect(last, ZCGEM_PAGE, PROT_READ), 0);
+	expect_read_only(fd, mode, user, SIZE);
+	igt_assert_eq(__zcgem_try_address(fd, user, last - user, mode), 0);
+	igt_assert_eq(mprotect(last, ZCGEM_PAGE, PROT_NONE), 0);
+	expect_fault(fd, mode, user, SIZE);
+	munmap(user, SIZE);
+
+	reader = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, memfd, 0);
+	igt_assert(reader != MAP_FAILED);
+	expect_read_only(fd, mode, reader, SIZE);
+	munmap(reader, SIZE);
+	close(memfd);
 }

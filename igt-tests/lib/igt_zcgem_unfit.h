@@ -14,5 +14,7 @@ void *zcgem_find_mapping(const char *name);
 unsigned int zcgem_refuse_frames(int fd, zcgem_refusal expect);
 void zcgem_refuse_secret(int fd, zcgem_refusal expect);
 void zcgem_refuse_ramfs(int fd, zcgem_refusal expect);
+void zcgem_refuse_addresses(int fd, uint32_t mode);
+void zcgem_refuse_protection(int fd, uint32_t mode);
 
 #endif /* IGT_ZCGEM_UNFIT_H */
