@@ -8,15 +8,18 @@
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "exporter.h"
 #include "igt.h"
 #include "igt_vgem.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
+#include "igt_zcgem_wrap.h"
 
 /**
  * TEST: zcgem prime foreign
@@ -36,6 +39,9 @@
  *
  * SUBTEST: import-udmabuf
  * Description: A udmabuf buffer is a zcgem object that can be mapped.
+ *
+ * SUBTEST: submit-refused
+ * Description: Submits on a buffer that is no memory to the kernel are refused as a whole (class 3).
  *
  * SUBTEST: export-to-vgem
  * Description: vgem attaches to a zcgem object and lets it go.
@@ -166,6 +172,69 @@ static void test_import_udmabuf(int fd)
 	close(dmabuf);
 	zcgem_release_memfd(memfd);
 	close(device);
+}
+
+static int open_exporter(void)
+{
+	const char *path = "/dev/exporter";
+	int ret = access(path, W_OK) ? system("modprobe -q exporter") : 0, device;
+
+	device = ret ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	igt_require_f(device >= 0, "no module 'exporter', whose buffers are no memory\n");
+	errno = 0;
+	return device;
+}
+
+static void refuse_submit(int fd, uint32_t handle)
+{
+	uint32_t good = zcgem_create(fd, ZCGEM_PAGE, 0), sync = syncobj_new(fd);
+	const struct drm_zcgem_op ops[] = {
+		zcgem_op_fill32(good, 0, 4, 1),
+		zcgem_op_fill32(handle, 0, 4, 1),
+		zcgem_op_copy(good, 0, handle, 0, 4),
+		zcgem_op_copy(handle, 0, good, 0, 4),
+	};
+	const struct drm_zcgem_sync out = { .handle = sync };
+	uint32_t *map = zcgem_mmap(fd, good, ZCGEM_PAGE, PROT_READ);
+	unsigned int i;
+	int file;
+
+	for (i = 1; i < ARRAY_SIZE(ops); i++)
+		igt_assert_eq(__zcgem_submit_syncs(fd, &ops[i], NULL, &out), -EOPNOTSUPP);
+	igt_assert_eq(__zcgem_submit_ops(fd, ops, 2), -EOPNOTSUPP);
+	/* no fence anywhere, and nothing done */
+	igt_assert(drmSyncobjExportSyncFile(fd, sync, &file));
+	igt_assert_eq(__zcgem_wait(fd, good, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	igt_assert_eq(__zcgem_wait(fd, handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+	igt_assert_eq_u32(map[0], 0);
+	munmap(map, ZCGEM_PAGE);
+	syncobj_free(fd, sync);
+	gem_close(fd, good);
+}
+
+static void test_submit_refused(int fd)
+{
+	static const unsigned long kinds[] = { EXPORTER_UNMAPPABLE, EXPORTER_IOMEM };
+	int exporter = open_exporter(), dmabuf;
+	struct drm_zcgem_gem_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		uint32_t handle;
+
+		dmabuf = ioctl(exporter, EXPORTER_NEW, kinds[i]);
+		igt_assert_fd(dmabuf);
+		handle = zcgem_import(fd, dmabuf);
+		refuse_submit(fd, handle);
+		/* a device can use it all the same */
+		zcgem_populate(fd, handle, ZCGEM_PAGE, NULL);
+		zcgem_info(fd, handle, &info);
+		igt_assert(info.flags & DRM_ZCGEM_INFO_RESIDENT);
+		refuse_submit(fd, handle);
+		gem_close(fd, handle);
+		close(dmabuf);
+	}
+	close(exporter);
 }
 
 static void test_export_to_vgem(int fd)
@@ -351,6 +420,10 @@ int igt_main()
 	igt_describe("A udmabuf buffer is a zcgem object that can be mapped");
 	igt_subtest("import-udmabuf")
 		zcgem_run_counted(fd, test_import_udmabuf);
+
+	igt_describe("Submits on a buffer that is no memory to the kernel are refused as a whole (class 3)");
+	igt_subtest("submit-refused")
+		zcgem_run_counted(fd, test_submit_refused);
 
 	igt_describe("vgem attaches to a zcgem object and lets it go");
 	igt_subtest("export-to-vgem")

@@ -80,8 +80,9 @@ def module(kernel):
 
 
 # Modules for tests only, each in a directory here: walker, by which tests look at page tables,
-# importer, a device that imports dma-bufs, and stopwatch, which takes the time of what importers do.
-TEST_MODULES = ["walker", "importer", "stopwatch"]
+# importer, a device that imports dma-bufs, exporter, which makes some that are no memory, and
+# stopwatch, which takes the time of what importers do.
+TEST_MODULES = ["walker", "importer", "exporter", "stopwatch"]
 
 
 def test_module(kernel, name):
