@@ -190,8 +190,11 @@ static int racer(void *unused)
 {
 	unsigned long end = jiffies + 3 * HZ;
 
-	while (time_before(jiffies, end))
+	while (time_before(jiffies, end)) {
 		raced++;
+		/* else the compiler counts in a register */
+		barrier();
+	}
 	complete(&racer_done);
 	return 0;
 }
@@ -203,8 +206,10 @@ static void racing_writers(void)
 
 	if (IS_ERR(task))
 		return;
-	while (time_before(jiffies, end))
+	while (time_before(jiffies, end)) {
 		raced++;
+		barrier();
+	}
 	wait_for_completion(&racer_done);
 }
 
