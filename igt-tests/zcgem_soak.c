@@ -154,6 +154,23 @@ static void share_object(struct client *client, uint32_t handle, uint64_t size, 
 	must(!munmap(map, size));
 }
 
+/*
+ * TTM frees imports by work, and until then an importer that is told of no moves has the object
+ * pinned (6.12).
+ */
+static int revalidate_soon(int fd, uint32_t handle, uint64_t size)
+{
+	double end = now() + 60;
+	int err;
+
+	do {
+		err = __zcgem_revalidate(fd, handle, size);
+		if (err == -EBUSY)
+			usleep(1000);
+	} while (err == -EBUSY && now() < end);
+	return err;
+}
+
 static void use_memfd(struct client *client)
 {
 	uint64_t size = PAGES(1 + pick(client, 32)), seed = client->seed;
@@ -179,7 +196,7 @@ static void use_memfd(struct client *client)
 		must(zcgem_first_difference(map, size, seed) == size);
 	}
 	must(!fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole, ZCGEM_PAGE));
-	must(!__zcgem_revalidate(client->fd, handle, size));
+	must(!revalidate_soon(client->fd, handle, size));
 	must(*(volatile uint64_t *)(map + hole) == 0);
 	must(*(volatile uint64_t *)(own + hole) == 0);
 

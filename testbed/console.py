@@ -14,7 +14,7 @@ REPORTS = [(name, re.compile(pattern)) for name, pattern in (
                 r"trying to register non-static key"),
     ("hang", r"INFO: task .* blocked for more than|soft lockup|hard LOCKUP|"
              r"rcu: INFO: .*(stall|self-detected)|workqueue lockup|hung_task"),
-    ("oom", r"\bOut of memory: Killed process"),
+    ("oom", r"\b[Oo]ut of memory: Killed process"),
     ("allocation", r"\bpage allocation failure: "),
     ("device", r"cannot create duplicate filename|\bprobe (of|with) .* failed with error -\d"),
     ("page", r"[Bb]ad page|bad p[4gum]d|[Bb]ad rss-counter|page_table_check\.c|page dumped because|"
@@ -83,12 +83,13 @@ def scan(text, context=12):
 
 
 def killed(program):
-    """The line by which the OOM killer says that it ended a program of this name, and no other."""
-    return rf"\bOut of memory: Killed process \d+ \({re.escape(program[:15])}\)"
+    """The line by which the OOM killer says that it ended a program of this name, and no other,
+    for want of the machine's memory or of a control group's."""
+    return rf"\b[Oo]ut of memory: Killed process \d+ \({re.escape(program[:15])}\)"
 
 
 # The OOM killer's account of one kill.
-OOM_BEGINS, OOM_ENDS = r"\binvoked oom-killer\b", r"\bOut of memory: Killed process"
+OOM_BEGINS, OOM_ENDS = r"\binvoked oom-killer\b", r"\b[Oo]ut of memory: Killed process"
 
 
 def without(lines, expected):

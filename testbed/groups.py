@@ -87,6 +87,7 @@ def groups():
         Group("cma", "igt", timeout=120, programs=["zcgem_cma"],
               options=machine.Options(mem="3G", append="hugetlb_cma=1G")),
         Group("soak", "igt", timeout=2400, programs=["zcgem_soak"], named=True,
+              expected={"zcgem_soak@oom-kill": console.killed("zcgem_soak")},
               options=machine.Options(append=f"ZCGEM_SOAK_SECONDS={SOAK_SECONDS}")),
         # QEMU's device "edu" is what the importer then is, see importer.c.
         Group("iommu", "igt", timeout=600, again=True,

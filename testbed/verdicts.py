@@ -91,6 +91,10 @@ def _kernel_words():
     expected = {"zcgem_a@oom": console.killed("hog")}
     kill = {"zcgem_a@oom": ("dmesg-warn", OOM)}
     yield ("an expected kill", _failures([_igt(kill, expected=expected)], log=OOM), ([], []))
+    grouped = OOM.replace("Out of", "Memory cgroup out of")
+    yield ("an expected kill in a control group",
+           _failures([_igt({"zcgem_a@oom": ("dmesg-warn", grouped)}, expected=expected)],
+                     log=grouped), ([], []))
     yield ("an expected kill that is not said",
            _failures([_igt({"zcgem_a@oom": ("pass", "")}, expected=expected)]),
            (["7.2 zcgem_a@oom"], []))
