@@ -131,13 +131,28 @@ int zcgem_object_acquire(struct zcgem_object *obj)
  */
 #define ZCGEM_UNLOCKED_WAITS	8
 
-/* dma_resv not held. */
+/*
+ * With dma_resv held all fences. Without it those that were there: dma_resv_wait_timeout()
+ * starts anew when somebody makes room for another one, and may never come to an end.
+ */
 static int zcgem_object_wait_fences(struct zcgem_object *obj)
 {
-	long left = dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, true,
-					  MAX_SCHEDULE_TIMEOUT);
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	bool begun = false;
+	long ret = 0;
 
-	return min(left, 0L);
+	dma_resv_iter_begin(&cursor, obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		if (begun && dma_resv_iter_is_restarted(&cursor))
+			break;
+		begun = true;
+		ret = dma_fence_wait(fence, true);
+		if (ret)
+			break;
+	}
+	dma_resv_iter_end(&cursor);
+	return ret;
 }
 
 /* One attempt. *@staged is used up if it is needed. -EAGAIN with *@fences: wait for them. */
