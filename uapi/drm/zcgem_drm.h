@@ -176,6 +176,10 @@ struct drm_zcgem_get_param {
  *
  * Makes an object of driver-owned, zeroed pages. Errors: EINVAL for a @size of
  * zero, EFBIG for a @size above %DRM_ZCGEM_PARAM_MAX_SIZE, ENOMEM.
+ *
+ * The pages are allocated when they are first needed, for the whole object. What needs
+ * them fails with ENOMEM, or a CPU access with SIGBUS, when they cannot be had, and also
+ * when all such objects of the device would have more than three quarters of memory.
  */
 struct drm_zcgem_gem_create {
 	/** @size: In, bytes, rounded up to the page size; out, the object's size. */
