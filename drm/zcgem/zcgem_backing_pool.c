@@ -113,7 +113,7 @@ const struct zcgem_backing_ops zcgem_pool_ops = {
  * zcgem_pool_create() - Make an object of the driver's own pages.
  * @zdev: the device
  * @size: bytes, not zero, rounded up to the page size
- * @flags: %DRM_ZCGEM_CREATE_WC or 0
+ * @flags: %DRM_ZCGEM_CREATE_WC, a hint, or 0
  *
  * Pages are allocated, zeroed, at first use.
  *
@@ -133,7 +133,11 @@ struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 
 	obj = zcgem_object_alloc(zdev, &zcgem_pool_ops, NULL);
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
-	if (flags & DRM_ZCGEM_CREATE_WC)
+	/*
+	 * Elsewhere the linear map stays cached, and what clear_page() has left in the cache would
+	 * hide from the mapping that the memory is not zero yet.
+	 */
+	if (IS_ENABLED(CONFIG_X86) && flags & DRM_ZCGEM_CREATE_WC)
 		obj->caching = ttm_write_combined;
 
 	/* No page exists yet to tell; the pool prefers large blocks. */

@@ -96,8 +96,15 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {
-	/* Rather fail than have the OOM killer make room for one object. */
-	struct ttm_operation_ctx ctx = { .interruptible = true, .gfp_retry_mayfail = true };
+	/*
+	 * Rather fail than have the OOM killer make room for one object, or wait for the fences
+	 * of other clients' objects.
+	 */
+	struct ttm_operation_ctx ctx = {
+		.interruptible = true,
+		.no_wait_gpu = true,
+		.gfp_retry_mayfail = true,
+	};
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);

@@ -16,6 +16,7 @@
  * All callbacks run under dma_resv.
  */
 
+#include <linux/dma-resv.h>
 #include <linux/slab.h>
 
 #include <drm/ttm/ttm_placement.h>
@@ -100,14 +101,17 @@ static void zcgem_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 
 /*
  * TTM asks before it swaps an object out. While an importer can reach the pages
- * they stay: they would be freed by the pool, not merely unpinned.
+ * they stay: they would be freed by the pool, not merely unpinned. With fences pending
+ * TTM would wait for them, with a mutex held that other drivers' allocations need.
  */
 static bool zcgem_eviction_valuable(struct ttm_buffer_object *bo,
 				    const struct ttm_place *place)
 {
 	struct zcgem_object *obj = container_of(bo, struct zcgem_object, bo);
 
-	return list_empty(&obj->dma_maps) && ttm_bo_eviction_valuable(bo, place);
+	return list_empty(&obj->dma_maps) &&
+	       dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
+	       ttm_bo_eviction_valuable(bo, place);
 }
 
 static void zcgem_evict_flags(struct ttm_buffer_object *bo, struct ttm_placement *placement)

@@ -185,7 +185,7 @@ void fuzz_info(struct fuzz *f)
 		return;
 	}
 	if (flags != ((memory->readonly ? DRM_ZCGEM_INFO_READONLY : 0) |
-		      (memory->wc ? DRM_ZCGEM_INFO_WC : 0) |
+		      (ZCGEM_HAS_WC && memory->wc ? DRM_ZCGEM_INFO_WC : 0) |
 		      (memory->revoked ? DRM_ZCGEM_INFO_REVOKED : 0)))
 		fuzz_fail(f, "flags are %#x", info.flags);
 	for (i = 0; i < FUZZ_VIEWS; i++)

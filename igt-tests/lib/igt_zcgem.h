@@ -17,6 +17,13 @@
 #define ZCGEM_PAGE	4096ull
 #define ZCGEM_HUGE	(2ull << 20)
 
+/* Where write-combined objects are more than a hint. */
+#if defined(__x86_64__) || defined(__i386__)
+#define ZCGEM_HAS_WC	true
+#else
+#define ZCGEM_HAS_WC	false
+#endif
+
 /**
  * struct zcgem_snapshot - Everything that a subtest could leave behind.
  * @objects: objects that the driver has

@@ -168,7 +168,12 @@ struct drm_zcgem_get_param {
 	__u64 value;
 };
 
-/** DRM_ZCGEM_CREATE_WC - Map the object's pages write-combined on the CPU. */
+/**
+ * DRM_ZCGEM_CREATE_WC - Map the object's pages write-combined on the CPU.
+ *
+ * A hint: where the kernel's own mapping of memory cannot follow, that is on anything but
+ * x86, the object is cached. %DRM_ZCGEM_INFO_WC says what it is.
+ */
 #define DRM_ZCGEM_CREATE_WC		(1u << 0)
 
 /**
