@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_watch.h"
@@ -34,6 +36,9 @@
  *
  * SUBTEST: remove-while-reading
  * Description: Class 12: the same by MADV_REMOVE of the watched mapping.
+ *
+ * SUBTEST: huge-page-between
+ * Description: Class 12: no page of a huge one that comes while pages are pinned is taken for another.
  *
  * SUBTEST: before-submit
  * Description: Class 12: a submit uses today's pages wherever its operations touch an object.
@@ -262,6 +267,98 @@ static void test_remove_while_reading(const struct devices *dev)
 	punch_while_reading(dev, true, BY_REMOVE);
 }
 
+#define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+/* Punches a memfd whose small pages are being filled in, so that a huge page comes next. */
+struct changer {
+	pthread_t thread;
+	int memfd;
+	char *own;
+	uint64_t size;
+	/* how often it is to have done so, and how often it has */
+	volatile unsigned int wanted, done;
+	volatile bool stop;
+	bool failed;
+};
+
+static void *change_pages(void *data)
+{
+	struct changer *changer = data;
+	uint64_t page;
+	unsigned int i;
+
+	while (!changer->stop) {
+		if (changer->done == changer->wanted)
+			continue;
+		/* at another moment each time */
+		for (i = 0; i < 16 * (changer->done % 64); i++)
+			sched_yield();
+		changer->failed |= !__zcgem_write_setting(SHMEM_ENABLED, "always");
+		punch(changer->memfd, 0, changer->size);
+		for (page = 0; page < changer->size / ZCGEM_PAGE; page++)
+			*(volatile uint64_t *)(changer->own + PAGES(page)) = page + 1;
+		changer->done++;
+	}
+	return NULL;
+}
+
+/* Returns the first page of a view, which is of those from first on, that shows another, or npages. */
+static uint64_t find_foreign(const char *view, uint64_t first, uint64_t npages, uint64_t *seen)
+{
+	uint64_t page;
+
+	for (page = 0; page < npages; page++) {
+		*seen = *(volatile const uint64_t *)(view + PAGES(page));
+		/* before it is written again it is zero */
+		if (*seen && *seen != first + page + 1)
+			break;
+	}
+	return page;
+}
+
+/*
+ * The view is of the second half alone: whoever looks at the first half finds out there that
+ * pages have left, and puts the object right.
+ */
+static void test_huge_page_between(const struct devices *dev)
+{
+	const uint64_t size = ZCGEM_HUGE, half = size / 2, npages = half / ZCGEM_PAGE;
+	struct changer changer = { .memfd = zcgem_memfd(size, F_SEAL_SHRINK), .size = size };
+	uint32_t handle = zcgem_wrap_memfd(dev->fd, changer.memfd, 0, size, 0);
+	unsigned int rounds = zcgem_rounds(150), round;
+	uint64_t page = npages, seen;
+	char *view;
+
+	changer.own = zcgem_map_memfd(changer.memfd, 0, size);
+	view = zcgem_mmap(dev->fd, handle, size, PROT_READ);
+	igt_assert_eq(munmap(view, half), 0);
+	view += half;
+	igt_assert_eq(pthread_create(&changer.thread, NULL, change_pages, &changer), 0);
+
+	for (round = 0; round < rounds && page == npages; round++) {
+		zcgem_evict(dev->fd, handle, size);
+		zcgem_change_setting(SHMEM_ENABLED, "never");
+		punch(changer.memfd, 0, size);
+
+		changer.wanted++;
+		page = find_foreign(view, npages, npages, &seen);
+		while (changer.done != changer.wanted)
+			sched_yield();
+		if (page == npages)
+			page = find_foreign(view, npages, npages, &seen);
+	}
+	changer.stop = true;
+	pthread_join(changer.thread, NULL);
+	zcgem_restore_settings();
+
+	igt_assert(!changer.failed);
+	igt_assert_f(page == npages, "round %u: page %" PRIu64 " of the file shows page %" PRIu64 "\n",
+		     round, npages + page, seen - 1);
+	munmap(view, half);
+	munmap(changer.own, size);
+	close(changer.memfd);
+}
+
 #define TOUCH_PAGES	8
 
 /* Two operations of a submit, by what they touch in an object of so many pages. */
@@ -373,6 +470,10 @@ int igt_main()
 	igt_describe("Class 12: the same by MADV_REMOVE of the watched mapping");
 	igt_subtest("remove-while-reading")
 		run_shared(&all, test_remove_while_reading);
+
+	igt_describe("Class 12: no page of a huge one that comes while pages are pinned is taken for another");
+	igt_subtest("huge-page-between")
+		run_shared(&all, test_huge_page_between);
 
 	igt_describe("Class 12: a submit uses today's pages wherever its operations touch an object");
 	igt_subtest("before-submit")

@@ -63,6 +63,38 @@ static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio)
 }
 
 /*
+ * Pin folios of a file, and keep those that are what was asked for. The file can be punched, and
+ * a huge page come, between two looks of memfd_pin_folios() at the page cache, which would put
+ * pages of another part of the file in the middle of the object. Returns how many were pinned;
+ * *@skip is the first page in the first of them. -EAGAIN if all were others.
+ */
+static long zcgem_memfd_pin_folios(struct file *file, pgoff_t start, pgoff_t npages,
+				   struct folio **folios, unsigned int max, pgoff_t *skip)
+{
+	loff_t offset = (loff_t)start << PAGE_SHIFT;
+	pgoff_t next = start;
+	long nr, i;
+
+	nr = memfd_pin_folios(file, offset, offset + ((loff_t)npages << PAGE_SHIFT) - 1, folios,
+			      max, skip);
+	if (nr <= 0)
+		return nr ?: -EFAULT;
+
+	for (i = 0; i < nr; i++) {
+		/* Only the first may begin before; truncation leaves the index as it is. */
+		pgoff_t before = next - folios[i]->index;
+
+		if (i ? before : before >= folio_nr_pages(folios[i]))
+			break;
+		next = folios[i]->index + folio_nr_pages(folios[i]);
+	}
+	*skip = start - folios[0]->index;
+	if (i < nr)
+		unpin_folios(folios + i, nr - i);
+	return i ?: -EAGAIN;
+}
+
+/*
  * Append pinned folios until there are end pages. Returns 0, -EAGAIN if not all of them
  * could be used, or another errno; those that were not appended are unpinned.
  */
@@ -103,7 +135,6 @@ static int zcgem_memfd_add_folios(struct zcgem_pages *pages, struct file *file,
 static int zcgem_memfd_pin_range(struct zcgem_pages *pages, struct file *file,
 				 struct folio **folios, pgoff_t start, pgoff_t npages)
 {
-	loff_t last = ((loff_t)(start + npages) << PAGE_SHIFT) - 1;
 	pgoff_t end = pages->extents.npages + npages;
 	pgoff_t left;
 
@@ -116,13 +147,14 @@ static int zcgem_memfd_pin_range(struct zcgem_pages *pages, struct file *file,
 			return -EINTR;
 		cond_resched();
 
-		nr = memfd_pin_folios(file, (loff_t)(start + npages - left) << PAGE_SHIFT,
-				      last, folios, min_t(pgoff_t, left, ZCGEM_MEMFD_BATCH),
-				      &skip);
-		if (nr <= 0)
-			return nr ?: -EFAULT;
+		nr = zcgem_memfd_pin_folios(file, start + npages - left, left, folios,
+					    min_t(pgoff_t, left, ZCGEM_MEMFD_BATCH), &skip);
+		if (nr == -EAGAIN)
+			continue;
+		if (nr < 0)
+			return nr;
 
-		ret = zcgem_memfd_add_folios(pages, file, folios, nr, skip >> PAGE_SHIFT, end);
+		ret = zcgem_memfd_add_folios(pages, file, folios, nr, skip, end);
 		if (ret && ret != -EAGAIN)
 			return ret;
 	}
@@ -254,11 +286,9 @@ static int zcgem_memfd_pin_short(struct zcgem_memfd_pinning *p, struct file *fil
 	long nr;
 	int ret;
 
-	nr = memfd_pin_folios(file, (loff_t)start << PAGE_SHIFT,
-			      ((loff_t)(start + npages) << PAGE_SHIFT) - 1, folios, npages,
-			      &skip);
-	if (nr <= 0)
-		return nr ?: -EFAULT;
+	nr = zcgem_memfd_pin_folios(file, start, npages, folios, npages, &skip);
+	if (nr < 0)
+		return nr;
 
 	/* As many folios as pages: only the last may have more of its own. */
 	if (nr == npages && !skip && !folio_test_large(folios[nr - 1])) {
@@ -271,7 +301,7 @@ static int zcgem_memfd_pin_short(struct zcgem_memfd_pinning *p, struct file *fil
 		unpin_folios(folios, nr);
 		return ret;
 	}
-	return zcgem_memfd_add_folios(p->pages, file, folios, nr, skip >> PAGE_SHIFT,
+	return zcgem_memfd_add_folios(p->pages, file, folios, nr, skip,
 				      p->pages->extents.npages + npages);
 }
 
@@ -328,9 +358,9 @@ static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
 			if (p->pages->extents.npages + p->waiting == done + left)
 				i++;
 		}
-		/* Some that waited were not those of the file any more. */
+		/* Some that waited, or those after them, were not those of the file any more. */
 		if (ret == -EAGAIN)
-			i = zcgem_memfd_find(memfd, p->pages->extents.npages);
+			i = zcgem_memfd_find(memfd, p->pages->extents.npages + p->waiting);
 		else if (ret)
 			return ret;
 	}
