@@ -105,6 +105,7 @@ def groups():
               options=machine.Options(mem="7G", smp=1, cpu="max,-pdpe1gb")),
         Group("igt", "igt-system", timeout=240),
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
+        Group("sandbox", "tap", "sh testbed/guest/sandbox.sh"),
         Group("bench", "host", bench.run_tests),
         Group("demo", "host", demo.run),
         # Minutes, for what seldom breaks.

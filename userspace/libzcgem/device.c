@@ -1,39 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The device: finding the render node, its reference count, its parameters.
+ * The device: its reference count, its parameters. node.c finds its node.
  */
+#define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
 
 #include "internal.h"
 
-/* More DRM devices than a minor range holds do not exist. */
-#define MAX_DEVICES	256
-
 int zcgem_ioctl(struct zcgem_device *dev, unsigned long request, void *argument)
 {
 	return drmIoctl(dev->fd, request, argument) ? -errno : 0;
-}
-
-static int check_driver(int fd)
-{
-	drmVersionPtr version = drmGetVersion(fd);
-	int ret;
-
-	if (!version)
-		return errno == ENOMEM ? -ENOMEM : -ENODEV;
-
-	ret = strcmp(version->name, "zcgem") ? -ENODEV : 0;
-	drmFreeVersion(version);
-	return ret;
 }
 
 static int device_create(int fd, bool owns_fd, struct zcgem_device **out)
@@ -69,79 +49,60 @@ static int device_create(int fd, bool owns_fd, struct zcgem_device **out)
  */
 drm_public int zcgem_device_new(int fd, struct zcgem_device **dev)
 {
-	int ret = check_driver(fd);
+	int ret = zcgem_node_check(fd);
 
 	return ret ? ret : device_create(fd, false, dev);
 }
 
-/*
- * Does sysfs name another driver for a node? Then it need not be opened, which may wake a
- * device, and that it may not be opened is no reason to say so.
- */
-static bool is_of_other_driver(const char *node)
+static int device_own(int fd, struct zcgem_device **dev)
 {
-	char path[64], target[256];
-	struct stat stat_of_node;
-	const char *name;
-	ssize_t length;
+	int ret = fd < 0 ? fd : device_create(fd, true, dev);
 
-	if (stat(node, &stat_of_node))
-		return false;
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/driver",
-		 major(stat_of_node.st_rdev), minor(stat_of_node.st_rdev));
-	length = readlink(path, target, sizeof(target) - 1);
-	if (length < 0)
-		return false;
-	target[length] = 0;
-	name = strrchr(target, '/');
-	return strcmp(name ? name + 1 : target, "zcgem");
+	if (ret && fd >= 0)
+		close(fd);
+	return ret;
 }
 
 /**
  * zcgem_device_open() - Find zcgem's render node and open it.
  * @dev: where the new device is stored; it holds one reference.
  *
- * The node is found by the driver's name. The descriptor belongs to the device
- * and is closed with it.
+ * The environment variable ``ZCGEM_DEVICE``, if it is set and the program has no more
+ * privileges than its caller, is the path of the node, as for zcgem_device_open_path().
+ * Else the node is found by the driver's name: of several devices the one with the
+ * lowest number. Neither /sys nor /proc is needed, so that a sandbox that shows only
+ * /dev/dri will do. The descriptor belongs to the device and is closed with it.
  *
- * Return: 0; -ENODEV if there is no zcgem device; -EACCES, or what open() said,
- * if none was found and a render node that may be zcgem's could not be opened; -ENOMEM.
+ * Return: 0;
+ * -ENODEV if the kernel has no zcgem driver, as far as /sys and /proc tell: the module is
+ * not loaded;
+ * -ENXIO if it has one and /dev/dri has no render node of it, as in a container that
+ * was not given one;
+ * -EACCES, -EPERM, or what else open() or the node's first ioctl said, if none was found and
+ * a render node that is zcgem's, or may be, could not be used;
+ * -ENOMEM.
  */
 drm_public int zcgem_device_open(struct zcgem_device **dev)
 {
-	drmDevicePtr devices[MAX_DEVICES];
-	int count, i, fd = -1, ret = -ENODEV;
+	const char *path = secure_getenv("ZCGEM_DEVICE");
 
-	count = drmGetDevices2(0, devices, MAX_DEVICES);
-	if (count < 0)
-		return count == -ENOENT ? -ENODEV : count;
-	/* The return value counts all devices, also those that had no room. */
-	if (count > MAX_DEVICES)
-		count = MAX_DEVICES;
+	return device_own(path && *path ? zcgem_node_open(path) : zcgem_node_find(), dev);
+}
 
-	for (i = 0; i < count; i++) {
-		if (!(devices[i]->available_nodes & (1 << DRM_NODE_RENDER)) ||
-		    is_of_other_driver(devices[i]->nodes[DRM_NODE_RENDER]))
-			continue;
-
-		fd = open(devices[i]->nodes[DRM_NODE_RENDER], O_RDWR | O_CLOEXEC);
-		if (fd < 0) {
-			ret = -errno;
-			continue;
-		}
-		if (!check_driver(fd))
-			break;
-		close(fd);
-		fd = -1;
-	}
-	drmFreeDevices(devices, count);
-	if (fd < 0)
-		return ret;
-
-	ret = device_create(fd, true, dev);
-	if (ret)
-		close(fd);
-	return ret;
+/**
+ * zcgem_device_open_path() - Open the zcgem node that has this name.
+ * @path: of a render or card node, or of a link to one.
+ * @dev: where the new device is stored; it holds one reference.
+ *
+ * For machines with several devices: udev keeps a link to each that does not change,
+ * /dev/dri/by-driver/zcgem-render, zcgem.1-render and so on.
+ *
+ * Return: 0; -ENODEV if @path is not a node of the zcgem driver; what open() or
+ * the node's first ioctl said, as -ENOENT or -EACCES; -ENOMEM.
+ */
+drm_public int zcgem_device_open_path(const char *path, struct zcgem_device **dev)
+{
+	return device_own(zcgem_node_open(path), dev);
 }
 
 /**

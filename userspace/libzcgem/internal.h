@@ -55,6 +55,9 @@ struct zcgem_syncobj {
 };
 
 int zcgem_ioctl(struct zcgem_device *dev, unsigned long request, void *argument);
+int zcgem_node_check(int fd);
+int zcgem_node_open(const char *path);
+int zcgem_node_find(void);
 int zcgem_bo_make(struct zcgem_device *dev, unsigned long request, void *argument,
 		  const __u32 *handle, const __u64 *size, struct zcgem_bo **bo);
 void zcgem_bo_drop_maps(struct zcgem_bo *bo);

@@ -36,6 +36,7 @@ struct zcgem_submit;
 struct zcgem_syncobj;
 
 int zcgem_device_open(struct zcgem_device **dev);
+int zcgem_device_open_path(const char *path, struct zcgem_device **dev);
 int zcgem_device_new(int fd, struct zcgem_device **dev);
 struct zcgem_device *zcgem_device_ref(struct zcgem_device *dev);
 void zcgem_device_unref(struct zcgem_device *dev);

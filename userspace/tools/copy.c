@@ -342,13 +342,10 @@ static int run(struct copy *copy)
 static int open_engine(struct copy *copy)
 {
 	uint64_t ops;
-	int ret = zcgem_device_open(&copy->dev);
+	int ret = open_device(&copy->dev);
 
-	if (ret) {
-		error(0, -ret, "cannot open a zcgem device%s",
-		      ret == -ENODEV ? "; is the module loaded?" : "");
+	if (ret)
 		return ret;
-	}
 	if (zcgem_device_get_param(copy->dev, DRM_ZCGEM_PARAM_SUBMIT, &ops)) {
 		error(0, 0, "this kernel's zcgem has no engine");
 		return -EOPNOTSUPP;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <xf86drm.h>
@@ -17,13 +18,12 @@
 
 #include "degraded.h"
 #include "json.h"
-#include "no_device.h"
 #include "page_size.h"
 #include "tool.h"
 
 struct info {
 	drmVersionPtr driver;
-	drmDevicePtr nodes;
+	char nodes[2][64];		/* render and card; empty where it is not to be seen */
 	struct utsname kernel;
 	struct rlimit memlock;
 	struct parameters parameters;
@@ -37,9 +37,35 @@ static const char * const advice_names[] = { "populate", "evict", "revalidate" }
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *node(const struct info *info, int type)
+/*
+ * The names of a device's nodes. libdrm knows them all from sysfs; where that is hidden, the
+ * node that is open has the name that it was opened by, or one in /dev/dri.
+ */
+static void name_nodes(int fd, char nodes[2][64])
 {
-	return info->nodes->available_nodes & (1 << type) ? info->nodes->nodes[type] : "";
+	static const int types[] = { DRM_NODE_RENDER, DRM_NODE_PRIMARY };
+	struct stat open_node, node;
+	drmDevicePtr device;
+	int i;
+
+	if (!drmGetDevice2(fd, 0, &device)) {
+		for (i = 0; i < 2; i++)
+			if (device->available_nodes & (1 << types[i]))
+				snprintf(nodes[i], sizeof(nodes[i]), "%s", device->nodes[types[i]]);
+		drmFreeDevice(&device);
+		return;
+	}
+	if (getenv("ZCGEM_DEVICE"))
+		snprintf(nodes[0], sizeof(nodes[0]), "%s", getenv("ZCGEM_DEVICE"));
+	if (fstat(fd, &open_node))
+		return;
+	for (i = 128; i < 192; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), DRM_RENDER_DEV_NAME, DRM_DIR_NAME, i);
+		if (!stat(path, &node) && node.st_rdev == open_node.st_rdev)
+			snprintf(nodes[0], sizeof(nodes[0]), "%s", path);
+	}
 }
 
 static void ask(struct zcgem_device *dev, struct parameters *parameters)
@@ -74,10 +100,11 @@ static int gather(struct zcgem_device *dev, struct info *info)
 	int fd = zcgem_device_fd(dev);
 
 	info->driver = drmGetVersion(fd);
-	if (!info->driver || drmGetDevice2(fd, 0, &info->nodes)) {
+	if (!info->driver) {
 		error(0, errno, "cannot read about the device");
 		return -1;
 	}
+	name_nodes(fd, info->nodes);
 	uname(&info->kernel);
 	getrlimit(RLIMIT_MEMLOCK, &info->memlock);
 	ask(dev, &info->parameters);
@@ -113,7 +140,7 @@ static void print_text(const struct info *info)
 
 	printf("device: %s %d.%d, %s\n", info->driver->name, info->driver->version_major,
 	       info->driver->version_minor, info->driver->desc);
-	printf("nodes: %s %s\n", node(info, DRM_NODE_RENDER), node(info, DRM_NODE_PRIMARY));
+	printf("nodes: %s %s\n", info->nodes[0], info->nodes[1]);
 	printf("kernel: %s\n", info->kernel.release);
 	printf("uAPI version: %s (this program: %u)\n",
 	       count_text(info, DRM_ZCGEM_PARAM_UAPI_VERSION, parameters->uapi_version),
@@ -198,8 +225,8 @@ static void print_json(const struct info *info)
 	json_string("description", info->driver->desc, ", ");
 	printf("\"version\": \"%d.%d\" },\n  \"nodes\": { ", info->driver->version_major,
 	       info->driver->version_minor);
-	json_string("render", node(info, DRM_NODE_RENDER), ", ");
-	json_string("card", node(info, DRM_NODE_PRIMARY), " },\n  ");
+	json_string("render", info->nodes[0], ", ");
+	json_string("card", info->nodes[1], " },\n  ");
 	json_string("kernel", info->kernel.release, ",\n");
 
 	printf("  \"parameters\": {\n");
@@ -275,19 +302,13 @@ int cmd_info(int argc, char **argv)
 	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &json);
-	ret = zcgem_device_open(&dev);
-	if (ret) {
-		error(0, -ret, "cannot open a zcgem device");
-		explain_no_device(ret, "");
+	if (open_device(&dev))
 		return EXIT_FAILURE;
-	}
 	ret = gather(dev, &info);
 	if (!ret && json)
 		print_json(&info);
 	else if (!ret)
 		print_text(&info);
-	if (info.nodes)
-		drmFreeDevice(&info.nodes);
 	drmFreeVersion(info.driver);
 	zcgem_device_unref(dev);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -13,6 +13,7 @@
 #include <linux/dma-buf.h>
 
 #include "share.h"
+#include "tool.h"
 
 #define HUGE_PAGE	((uint64_t)2 << 20)
 
@@ -56,13 +57,10 @@ int share_alloc(struct share *share, uint64_t size, bool hugetlb)
 
 int share_wrap(struct share *share)
 {
-	int ret = zcgem_device_open(&share->dev);
+	int ret = open_device(&share->dev);
 
-	if (ret) {
-		error(0, -ret, "cannot open a zcgem device%s",
-		      ret == -ENODEV ? "; is the module loaded?" : "");
+	if (ret)
 		return ret;
-	}
 	ret = zcgem_bo_wrap_memfd(share->dev, share->memfd, 0, share->size, 0, &share->bo);
 	if (ret) {
 		error(0, -ret, "cannot wrap the memfd");

@@ -6,6 +6,7 @@ Arguments: the command, the program explain_no_device, and a directory of fixtur
 """
 
 import errno
+import grp
 import json
 import os
 import pathlib
@@ -25,36 +26,56 @@ def run(*arguments, status=0):
     return done.stdout if status == 0 else done.stderr
 
 
-def explained(error, files):
-    """What is said on a machine that has these files."""
+def explained(error, files, device="", group=None):
+    """What is said on a machine that has these files, the last one with this group."""
     with tempfile.TemporaryDirectory() as root:
         for name, text in files.items():
             path = pathlib.Path(root + name.replace("KERNEL", os.uname().release))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
+            path.chmod(0o660)
+        if group is not None:
+            os.chown(path, -1, group)
+            os.chmod(root, 0o755)
         return subprocess.run([EXPLAIN, str(error), root], capture_output=True, text=True,
-                              check=True).stderr
+                              check=True, env={"LC_ALL": "C", "ZCGEM_DEVICE": device},
+                              user=None if group is None else 12345,
+                              extra_groups=None if group is None else []).stderr
 
 
 def check_explanations():
+    loaded = {"/sys/module/zcgem/refcnt": "0\n"}
+    by_proc = {"/proc/modules": "zcgem 1 0 - Live\n"}
+    without = {"/proc/modules": "i915 1 0 - Live\n"}
     indexes = {"/lib/modules/KERNEL/modules.dep": "updates/dkms/zcgem.ko.xz: kernel/ttm.ko.xz\n"}
     locked = {"/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
     masked = {"/etc/modules-load.d/zcgem.conf": ""}
     headers = {"/lib/modules/KERNEL/build/Makefile": ""}
+    node = {"/dev/dri/renderD130": ""}
     for error, files, words in (
-            (errno.EACCES, {"/sys/module/zcgem/refcnt": "0\n"}, "adduser USER render"),
-            (errno.EACCES, indexes, "modprobe zcgem\n"),
-            (errno.EPERM, {}, "apt install linux-headers-"),
-            (errno.ENODEV, {"/sys/module/zcgem/refcnt": "0\n"}, "dmesg"),
-            (errno.ENODEV, indexes, "modprobe zcgem\n"),
-            (errno.ENODEV, indexes | masked, "modprobe zcgem; for every boot: rm /etc/"),
-            (errno.ENODEV, indexes | locked, "mokutil"),
-            (errno.ENODEV, {}, "apt install linux-headers-"),
-            (errno.ENODEV, headers | {"/var/lib/dkms/zcgem/0/x": ""}, "dkms autoinstall -k"),
-            (errno.ENODEV, headers, "apt install zcgem-dkms")):
+            (errno.EACCES, loaded, "may not be looked at"),
+            (errno.EACCES, loaded | node, "renderD130 has a mode that lets this user open it"),
+            (errno.EACCES, node, "renderD130"),
+            (errno.EPERM, by_proc | node, "device list or seccomp filter refuses it"),
+            (errno.EACCES, without | indexes | node, "modprobe zcgem\n"),
+            (errno.EPERM, without, "apt install linux-headers-"),
+            (errno.ENXIO, loaded, "no render node of it in /dev/dri here"),
+            (errno.ENODEV, {}, "no /sys or /proc"),
+            (errno.ENODEV, without | indexes, "modprobe zcgem\n"),
+            (errno.ENODEV, without | indexes | masked, "modprobe zcgem; for every boot: rm /etc/"),
+            (errno.ENODEV, without | indexes | locked, "mokutil"),
+            (errno.ENODEV, without, "apt install linux-headers-"),
+            (errno.ENODEV, without | headers | {"/var/lib/dkms/zcgem/0/x": ""}, "dkms autoinstall -k"),
+            (errno.ENODEV, without | headers, "apt install zcgem-dkms")):
         said = explained(error, files)
         assert words in said and "why: " in said, (files, said)
     assert explained(errno.ENOMEM, {}) == ""
+    said = explained(errno.ENODEV, {}, device="/dev/null")
+    assert "ZCGEM_DEVICE names /dev/null, which is no node of zcgem" in said, said
+    if os.geteuid() == 0:
+        games = grp.getgrnam("games").gr_gid
+        assert "adduser USER games" in explained(errno.EACCES, loaded | node, group=games)
+        assert "is for the group 54321" in explained(errno.EACCES, loaded | node, group=54321)
 
 
 def check_names():

@@ -9,6 +9,11 @@
 /* Where tools look for the driver's debugfs. */
 #define DEBUGFS	"/sys/kernel/debug"
 
+struct zcgem_device;
+
+/* zcgem_device_open(), which has also said why it failed. */
+int open_device(struct zcgem_device **dev);
+
 int cmd_copy(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_objects(int argc, char **argv);
