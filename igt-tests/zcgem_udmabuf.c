@@ -8,6 +8,8 @@
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -51,6 +53,9 @@
  *
  * SUBTEST: dma-buf
  * Description: Size, CPU access and fences of the dma-buf.
+ *
+ * SUBTEST: exporter-name
+ * Description: The dma-buf says that udmabuf exported it, an object's says zcgem.
  *
  * SUBTEST: outlives-node
  * Description: The dma-buf needs neither node nor memfd.
@@ -227,6 +232,53 @@ static void test_dma_buf(int fd)
 	errno = 0;
 
 	close(dmabuf);
+	close(memfd);
+}
+
+/* Programs tell by this name which dma-bufs are plain memory that they may map. */
+static void check_exporter_name(int dmabuf, const char *name)
+{
+	char path[64], line[128], said[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
+	file = fopen(path, "r");
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "exp_name: %63s", said);
+	fclose(file);
+	igt_assert_f(!strcmp(said, name), "the exporter's name is \"%s\", not \"%s\"\n", said, name);
+}
+
+static void test_exporter_name(int fd)
+{
+	struct udmabuf_create_list *list = udmabuf_new_list(2);
+	int memfd = zcgem_memfd(PAGES(2), F_SEAL_SHRINK), dmabuf, native;
+	uint32_t handle;
+
+	dmabuf = udmabuf_create_pages(fd, memfd, 0, 2);
+	check_exporter_name(dmabuf, "udmabuf");
+
+	/* The object has one dma-buf, also where it is imported and exported again. */
+	igt_assert_eq(__zcgem_import(fd, dmabuf, &handle), 0);
+	native = zcgem_export(fd, handle);
+	check_exporter_name(native, "udmabuf");
+	close(native);
+	gem_close(fd, handle);
+	close(dmabuf);
+
+	udmabuf_set_item(list, 0, memfd, 0, 1);
+	udmabuf_set_item(list, 1, memfd, 1, 1);
+	dmabuf = udmabuf_create_list(fd, list);
+	check_exporter_name(dmabuf, "udmabuf");
+	close(dmabuf);
+	free(list);
+
+	handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(2), 0);
+	native = zcgem_export(fd, handle);
+	check_exporter_name(native, "zcgem");
+	close(native);
+	gem_close(fd, handle);
 	close(memfd);
 }
 
@@ -487,6 +539,10 @@ int igt_main()
 	igt_describe("Size, CPU access and fences of the dma-buf");
 	igt_subtest("dma-buf")
 		zcgem_run_counted(fd, test_dma_buf);
+
+	igt_describe("The dma-buf says that udmabuf exported it, an object's says zcgem");
+	igt_subtest("exporter-name")
+		zcgem_run_counted(fd, test_exporter_name);
 
 	igt_describe("The dma-buf needs neither node nor memfd");
 	igt_subtest("outlives-node")

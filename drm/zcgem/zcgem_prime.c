@@ -444,20 +444,21 @@ int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 
 /**
- * zcgem_gem_export() - &drm_gem_object_funcs.export.
+ * zcgem_gem_export_as() - Make a dma-buf of an object, under an exporter's name.
  * @gem: the object
  * @flags: O_RDWR, O_CLOEXEC; a read-only object is exported O_RDONLY all the same
+ * @name: what fdinfo and debugfs give as the exporter; not copied
  *
  * drm_gem_dmabuf_export() gives the dma-buf the device's address space, so that
  * zapping an object's mappings reaches those made through the dma-buf too.
  *
  * Return: the dma-buf or an ERR_PTR(), -EPERM for an object that must not be shared.
  */
-struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
+struct dma_buf *zcgem_gem_export_as(struct drm_gem_object *gem, int flags, const char *name)
 {
 	struct zcgem_object *obj = to_zcgem_object(gem);
 	struct dma_buf_export_info info = {
-		.exp_name = KBUILD_MODNAME,
+		.exp_name = name,
 		.owner = THIS_MODULE,
 		.ops = &zcgem_dmabuf_ops,
 		.size = gem->size,
@@ -476,6 +477,18 @@ struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
 	if (obj->readonly)
 		info.flags = (flags & ~O_ACCMODE) | O_RDONLY;
 	return drm_gem_dmabuf_export(gem->dev, &info);
+}
+
+/**
+ * zcgem_gem_export() - &drm_gem_object_funcs.export.
+ * @gem: the object
+ * @flags: as for zcgem_gem_export_as()
+ *
+ * Return: as zcgem_gem_export_as().
+ */
+struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags)
+{
+	return zcgem_gem_export_as(gem, flags, KBUILD_MODNAME);
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_gem_export);
 

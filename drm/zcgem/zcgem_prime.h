@@ -8,6 +8,7 @@ struct drm_gem_object;
 struct iosys_map;
 struct zcgem_object;
 
+struct dma_buf *zcgem_gem_export_as(struct drm_gem_object *gem, int flags, const char *name);
 struct dma_buf *zcgem_gem_export(struct drm_gem_object *gem, int flags);
 int zcgem_prime_prepare(struct dma_buf *dmabuf, bool refresh);
 int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map);

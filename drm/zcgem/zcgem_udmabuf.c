@@ -3,8 +3,9 @@
  * DOC: udmabuf
  *
  * UDMABUF_CREATE and UDMABUF_CREATE_LIST on the DRM nodes, so that programs written
- * for /dev/udmabuf run unchanged when that name is a link to a render node. They give
- * a dma-buf of a memfd object for which no handle is made.
+ * for /dev/udmabuf run unchanged when that name is a render node. They give a dma-buf of
+ * a memfd object for which no handle is made. Its exporter's name is udmabuf, by which
+ * programs tell dma-bufs that are plain memory.
  *
  * Where a client can tell, the answers are udmabuf's: which errno, what is ignored
  * (flags but UDMABUF_FLAGS_CLOEXEC, padding), and that how the node was opened does not
@@ -96,7 +97,7 @@ static int zcgem_udmabuf_export(struct zcgem_object *obj, u64 client, u32 flags)
 	int fd;
 
 	obj->client = client;
-	dmabuf = zcgem_gem_export(&obj->bo.base, O_RDWR);
+	dmabuf = zcgem_gem_export_as(&obj->bo.base, O_RDWR, "udmabuf");
 	drm_gem_object_put(&obj->bo.base);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
