@@ -13,13 +13,15 @@ PROGRAMS = build.BUILD / "clients"
 # Name of a script in guest/, and how long it may take.
 SCRIPTS = {"udev": 120, "selftest": 120, "vulkan": 180, "egl": 180, "qemu": 400,
            "libcamera": 120, "gstreamer": 240, "weston": 240, "wlroots": 180, "kwin": 300,
-           "nested": 300}
+           "nested": 300, "camera": 300}
 
 # QEMU's emulation of AVX2 gathers is wrong in some versions, and llvmpipe would use them. The
 # kernel's selftest needs 1030 huge pages.
 OPTIONS = {"mem": "5G", "cpu": "Nehalem", "tree": "clients"}
 # Those that run in another machine.
-OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"}}
+# The camera's DMA reaches 4 GiB.
+OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"},
+                 "camera": {"mem": "2G", "cpu": "Nehalem", "tree": "clients"}}
 # A root tree for one thing: not in a run of everything.
 SLOW = ["kwin"]
 

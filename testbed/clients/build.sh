@@ -1,6 +1,7 @@
-#!/bin/sh -e
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # Compiles the client programs; runs inside the clients tree. Arguments: sources, output.
+set -e
 cd "$1"
 out=$2
 mkdir -p "$out"
@@ -43,8 +44,11 @@ gcc -std=gnu11 -O2 -Wall -Wextra -Werror -m32 -march=i686 -ffreestanding -fno-pi
 	-Wl,--build-id=none,-z,noexecstack,-Ttext-segment=0x400000 -o "$out/picture_guest" \
 	picture_guest.c virtio_gpu.c
 
-# The example of Vulkan needs the library besides.
+# These need the library besides.
 cd "$1/../../userspace"
+gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I../uapi -Ilibzcgem -D_FILE_OFFSET_BITS=64 \
+	-o "$out/camera" "$1/camera.c" "$1/video.c" "$1/buffer.c" libzcgem/*.c \
+	$(pkg-config --cflags --libs libdrm) -lpthread
 gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I../uapi -Ilibzcgem -D_FILE_OFFSET_BITS=64 \
 	-o "$out/vulkan_buffer" examples/vulkan_buffer.c libzcgem/*.c \
 	$(pkg-config --cflags --libs vulkan libdrm) -lpthread
