@@ -5,21 +5,27 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_holder.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
+#include "igt_zcgem_tracing.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -43,6 +49,15 @@
  *
  * SUBTEST: signal-in-copy
  * Description: A signal while the kernel copies into a mapping that waits makes it no busier.
+ *
+ * SUBTEST: signal-in-copy-locked
+ * Description: The same where what it waits for is the lock of the object.
+ *
+ * SUBTEST: futex-locked
+ * Description: The same for a futex in the mapping.
+ *
+ * SUBTEST: fault-rounds
+ * Description: However busy an object is, a fault begins again a few times only.
  *
  * SUBTEST: most-of-memory
  * Description: Objects of the driver's own pages cannot have all memory there is (class 14).
@@ -182,42 +197,61 @@ static double system_seconds(void)
 	return usage.ru_stime.tv_sec + usage.ru_stime.tv_usec * 1e-6;
 }
 
-static void test_signal_in_copy(int fd)
+/* Signals for this thread only, often, until end_signals(). */
+static void begin_signals(void)
 {
 	struct itimerval timer = {
 		.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000,
 	};
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
+	on_time = 0;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void end_signals(void)
+{
+	struct itimerval timer = {};
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+	igt_assert_lt(0, on_time);
+}
+
+static void begin_thread(pthread_t *thread, void *(*function)(void *), void *data)
+{
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	igt_assert_eq(pthread_create(thread, NULL, function, data), 0);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+}
+
+static void test_signal_in_copy(int fd)
+{
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), timeline = sw_sync_open();
 	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, PAGES(4), 0);
 	char *map = zcgem_mmap(fd, handle, PAGES(4), RW), *own;
 	int zero = open("/dev/zero", O_RDONLY), file;
-	sigset_t alarms;
 	pthread_t thread;
 	double spent;
 
 	own = zcgem_map_memfd(memfd, 0, PAGES(4));
-	sigaction(SIGALRM, &action, NULL);
-	sigemptyset(&alarms);
-	sigaddset(&alarms, SIGALRM);
 	file = zcgem_submit_for_file(fd, zcgem_op_fill32(handle, 0, 4, 7),
 				     syncobj_pending(fd, timeline));
 	punch(memfd, 0, PAGES(1));
 	own[5] = 1;
-	/* signals are for this thread only */
-	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-	igt_assert_eq(pthread_create(&thread, NULL, advance_in_time, &timeline), 0);
-	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	begin_thread(&thread, advance_in_time, &timeline);
+	begin_signals();
 	spent = system_seconds();
 	igt_assert_eq(read(zero, map, PAGES(1)), PAGES(1));
 	spent = system_seconds() - spent;
-	memset(&timer, 0, sizeof(timer));
-	setitimer(ITIMER_REAL, &timer, NULL);
+	end_signals();
 	pthread_join(thread, NULL);
 	igt_assert_eq(sync_file_wait(file), 1);
 	igt_assert_eq(own[5], 0);
-	igt_assert_lt(0, on_time);
 	/* of the two seconds that it has waited */
 	igt_assert_f(spent < 1, "%g s of processor time while it waited\n", spent);
 	munmap(map, PAGES(4));
@@ -226,6 +260,161 @@ static void test_signal_in_copy(int fd)
 	close(file);
 	close(timeline);
 	close(memfd);
+}
+
+/* What a task does while another one holds the lock and signals come for this one. */
+static void beside_holder(int fd, void (*use)(char *map))
+{
+	int memfd = zcgem_memfd(2 * ZCGEM_HUGE, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, 2 * ZCGEM_HUGE, 0);
+	char *map = zcgem_mmap(fd, handle, 2 * ZCGEM_HUGE, RW);
+	int dmabuf = zcgem_export(fd, handle);
+	struct holder holder;
+	pthread_t thread;
+	double spent;
+
+	zcgem_hold_lock(fd, handle, memfd, dmabuf, &holder);
+	begin_thread(&thread, advance_in_time, &holder.timeline);
+	begin_signals();
+	spent = system_seconds();
+	use(map + ZCGEM_HUGE);
+	spent = system_seconds() - spent;
+	end_signals();
+	pthread_join(thread, NULL);
+	zcgem_release_lock(&holder);
+	/* of the two seconds that it has waited */
+	igt_assert_f(spent < 1, "%g s of processor time while it waited\n", spent);
+	close(dmabuf);
+	munmap(map, 2 * ZCGEM_HUGE);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
+static void copy_into(char *map)
+{
+	int zero = open("/dev/zero", O_RDONLY);
+
+	igt_assert_eq(read(zero, map, PAGES(1)), PAGES(1));
+	close(zero);
+}
+
+static void test_signal_in_copy_locked(int fd)
+{
+	beside_holder(fd, copy_into);
+}
+
+/* The kernel's futex code cannot have a fault begin again, and comes back itself instead. */
+static void wake_op(char *map)
+{
+	uint32_t other = 0;
+
+	igt_assert_eq(syscall(SYS_futex, &other, FUTEX_WAKE_OP_PRIVATE, 1, 1L, map,
+			      FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0)), 0);
+	igt_assert_eq(*(volatile uint32_t *)map, 7);
+}
+
+static void test_futex_locked(int fd)
+{
+	beside_holder(fd, wake_op);
+}
+
+#define BUSY_SIZE	MIB(64)
+#define BUSY_SYNCERS	8
+#define BUSY_IMPORTERS	4
+#define BUSY_TOUCHES	60
+#define BUSY_ROUNDS	2
+
+struct busy {
+	pthread_t thread;
+	int dmabuf;
+	int device;
+	volatile bool *stop;
+};
+
+static void *sync_on(void *data)
+{
+	struct busy *busy = data;
+
+	while (!*busy->stop) {
+		igt_assert_eq(dmabuf_sync(busy->dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW), 0);
+		igt_assert_eq(dmabuf_sync(busy->dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW), 0);
+	}
+	return NULL;
+}
+
+static void *import_on(void *data)
+{
+	struct busy *busy = data;
+
+	while (!*busy->stop) {
+		importer_call(busy->device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+		importer_call(busy->device, IMPORTER_UNMAP, 0);
+	}
+	return NULL;
+}
+
+/* The most events of rounds that came to nothing before one of a fault that was served. */
+static unsigned int most_rounds(unsigned int *faults, unsigned int *retries)
+{
+	unsigned int rounds = 0, most = 0;
+	FILE *trace = zcgem_open_trace();
+	char line[512];
+
+	while (fgets(line, sizeof(line), trace)) {
+		if (strstr(line, ": zcgem_fault_retry: ")) {
+			rounds++;
+			(*retries)++;
+			most = rounds > most ? rounds : most;
+		} else if (strstr(line, ": zcgem_fault: ")) {
+			rounds = 0;
+			(*faults)++;
+		}
+	}
+	fclose(trace);
+	return most;
+}
+
+static void test_fault_rounds(int fd)
+{
+	struct busy busy[BUSY_SYNCERS + BUSY_IMPORTERS];
+	unsigned int i, most, faults = 0, retries = 0;
+	volatile bool stop = false;
+	int memfd, dmabuf;
+	uint32_t handle;
+
+	require_importer();
+	memfd = zcgem_memfd(BUSY_SIZE, F_SEAL_SHRINK);
+	handle = zcgem_wrap_memfd(fd, memfd, 0, BUSY_SIZE, 0);
+	dmabuf = zcgem_export(fd, handle);
+	for (i = 0; i < ARRAY_SIZE(busy); i++) {
+		busy[i].dmabuf = dmabuf;
+		busy[i].stop = &stop;
+		busy[i].device = i < BUSY_SYNCERS ? -1 : importer_new(dmabuf, IMPORTER_FOLLOWS);
+		igt_assert_eq(pthread_create(&busy[i].thread, NULL,
+					     i < BUSY_SYNCERS ? sync_on : import_on, &busy[i]), 0);
+	}
+	zcgem_begin_tracing(gettid());
+	for (i = 0; i < BUSY_TOUCHES; i++) {
+		volatile char *map = zcgem_mmap(fd, handle, BUSY_SIZE, RW);
+
+		map[i % (BUSY_SIZE / ZCGEM_HUGE) * ZCGEM_HUGE] = i;
+		munmap((void *)map, BUSY_SIZE);
+	}
+	stop = true;
+	most = most_rounds(&faults, &retries);
+	zcgem_end_tracing();
+	for (i = 0; i < ARRAY_SIZE(busy); i++) {
+		pthread_join(busy[i].thread, NULL);
+		if (busy[i].device >= 0)
+			close(busy[i].device);
+	}
+	igt_info("%u faults, %u rounds more, at most %u for one\n", faults, retries, most);
+	igt_assert_eq(faults, BUSY_TOUCHES);
+	/* with the lock of the VMA, and once with mmap_lock; after that it waits */
+	igt_assert_lte(most, BUSY_ROUNDS);
+	close(dmabuf);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
 }
 
 static void test_most_of_memory(int fd)
@@ -276,6 +465,18 @@ int igt_main()
 	igt_describe("A signal while the kernel copies into a mapping that waits makes it no busier");
 	igt_subtest("signal-in-copy")
 		zcgem_run_counted(fd, test_signal_in_copy);
+
+	igt_describe("The same where what it waits for is the lock of the object");
+	igt_subtest("signal-in-copy-locked")
+		zcgem_run_counted(fd, test_signal_in_copy_locked);
+
+	igt_describe("The same for a futex in the mapping");
+	igt_subtest("futex-locked")
+		zcgem_run_counted(fd, test_futex_locked);
+
+	igt_describe("However busy an object is, a fault begins again a few times only");
+	igt_subtest("fault-rounds")
+		zcgem_run_counted(fd, test_fault_rounds);
 
 	igt_describe("Objects of the driver's own pages cannot have all memory there is (class 14)");
 	igt_subtest("most-of-memory")

@@ -3,11 +3,16 @@
  * Pages that leave a memfd by a hole punch or MADV_REMOVE while its object is read, by
  * the CPU, the kernel and an importer: nobody sees what others have written to them since.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "igt.h"
@@ -15,6 +20,7 @@
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
+#include "igt_zcgem_tracing.h"
 #include "igt_zcgem_watch.h"
 #include "igt_zcgem_wrap.h"
 
@@ -42,6 +48,12 @@
  *
  * SUBTEST: before-submit
  * Description: Class 12: a submit uses today's pages wherever its operations touch an object.
+ *
+ * SUBTEST: all-threads-fail
+ * Description: Where there is no page to replace a punched one, all threads learn it at once.
+ *
+ * SUBTEST: old-failure
+ * Description: A fault fails for what is so today, never for what an earlier one has met.
  */
 
 IGT_TEST_DESCRIPTION("Check that readers never see pages that have left a memfd");
@@ -454,6 +466,142 @@ static void test_before_submit(const struct devices *dev)
 	close(memfd);
 }
 
+#define THREADS	64
+
+struct toucher {
+	pthread_t thread;
+	char *map;
+	long got;
+};
+
+/* A copy by the kernel: it fails where an access of the program's own would end in SIGBUS. */
+static void *touch_by_kernel(void *data)
+{
+	struct toucher *toucher = data;
+	int zero = open("/dev/zero", O_RDONLY);
+
+	toucher->got = read(zero, toucher->map, 1) == 1 ? 1 : -errno;
+	close(zero);
+	return NULL;
+}
+
+#define FREE_HUGE "/proc/sys/vm/nr_hugepages"
+
+static void huge_pages(long more)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", (long)zcgem_read_number(FREE_HUGE) + more);
+	zcgem_change_setting(FREE_HUGE, text);
+}
+
+/* An object of huge pages that were punched, and no page is free to replace them. */
+static int punched_huge(int fd, uint32_t *handle)
+{
+	int memfd = zcgem_memfd_hugetlb(ZCGEM_HUGE, F_SEAL_SHRINK);
+
+	*handle = zcgem_wrap_memfd(fd, memfd, 0, ZCGEM_HUGE, 0);
+	zcgem_evict(fd, *handle, ZCGEM_HUGE);
+	punch(memfd, 0, ZCGEM_HUGE);
+	huge_pages(-zcgem_free_huge_pages());
+	igt_assert_eq(zcgem_free_huge_pages(), 0);
+	return memfd;
+}
+
+static void test_all_threads_fail(const struct devices *dev)
+{
+	struct toucher touchers[THREADS];
+	unsigned int i, turn, rounds;
+	uint32_t handle;
+	int memfd = punched_huge(dev->fd, &handle);
+	char *map = zcgem_mmap(dev->fd, handle, ZCGEM_HUGE, PROT_READ | PROT_WRITE);
+
+	zcgem_begin_tracing(0);
+	for (turn = 1; turn <= 10; turn++) {
+		for (i = 0; i < THREADS; i++) {
+			touchers[i].map = map + PAGES(i);
+			igt_assert_eq(pthread_create(&touchers[i].thread, NULL, touch_by_kernel,
+						     &touchers[i]), 0);
+		}
+		for (i = 0; i < THREADS; i++) {
+			pthread_join(touchers[i].thread, NULL);
+			igt_assert_eq(touchers[i].got, -EFAULT);
+		}
+		rounds = zcgem_count_events("zcgem_fault_retry", "");
+		igt_assert_f(rounds <= turn * THREADS, "%u rounds for %u faults\n", rounds,
+			     turn * THREADS);
+	}
+	zcgem_end_tracing();
+
+	/* and it works again when there is one */
+	huge_pages(1);
+	map[0] = 1;
+	munmap(map, ZCGEM_HUGE);
+	gem_close(dev->fd, handle);
+	zcgem_release_memfd(memfd);
+	zcgem_restore_settings();
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void *evict_on(void *data)
+{
+	struct importer *importer = data;
+
+	while (!*importer->stop) {
+		__zcgem_advise(importer->fd, importer->handle, DRM_ZCGEM_ADVICE_EVICT, 0,
+			       importer->size, NULL);
+		importer->rounds++;
+	}
+	return NULL;
+}
+
+/* Faults that fail, some of which a signal ends between two rounds. */
+static void fail_under_signals(char *map)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct itimerval timer = { .it_interval.tv_usec = 100, .it_value.tv_usec = 100 };
+	unsigned int i;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (i = 0; i < 20; i++)
+		igt_assert(zcgem_access_faults(map, true));
+	memset(&timer, 0, sizeof(timer));
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void test_old_failure(const struct devices *dev)
+{
+	volatile bool stop;
+	struct importer evictor = { .fd = dev->fd, .size = ZCGEM_HUGE, .stop = &stop };
+	int memfd = punched_huge(dev->fd, &evictor.handle);
+	char *map = zcgem_mmap(dev->fd, evictor.handle, ZCGEM_HUGE, PROT_READ | PROT_WRITE);
+	unsigned int round, i;
+
+	for (round = 0; round < 20; round++) {
+		fail_under_signals(map);
+		huge_pages(1);
+		stop = false;
+		igt_assert_eq(pthread_create(&evictor.thread, NULL, evict_on, &evictor), 0);
+		for (i = 0; i < 50; i++)
+			igt_assert_f(!zcgem_access_faults(map, true),
+				     "round %u, access %u: no page, but there is one\n", round, i);
+		stop = true;
+		pthread_join(evictor.thread, NULL);
+		zcgem_evict(dev->fd, evictor.handle, ZCGEM_HUGE);
+		punch(memfd, 0, ZCGEM_HUGE);
+		huge_pages(-zcgem_free_huge_pages());
+	}
+	munmap(map, ZCGEM_HUGE);
+	gem_close(dev->fd, evictor.handle);
+	zcgem_release_memfd(memfd);
+	zcgem_restore_settings();
+}
+
 int igt_main()
 {
 	igt_fixture()
@@ -478,6 +626,14 @@ int igt_main()
 	igt_describe("Class 12: a submit uses today's pages wherever its operations touch an object");
 	igt_subtest("before-submit")
 		run_shared(&all, test_before_submit);
+
+	igt_describe("Where there is no page to replace a punched one, all threads learn it at once");
+	igt_subtest("all-threads-fail")
+		run_shared(&all, test_all_threads_fail);
+
+	igt_describe("A fault fails for what is so today, never for what an earlier one has met");
+	igt_subtest("old-failure")
+		run_shared(&all, test_old_failure);
 
 	igt_fixture()
 		close_devices(&all);

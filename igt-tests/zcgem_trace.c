@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
+#include "igt_zcgem_tracing.h"
 #include "igt_zcgem_wrap.h"
 #include "../testbed/importer/importer.h"
 
@@ -34,6 +34,9 @@
  * SUBTEST: fault
  * Description: A fault is an event with the size of the entry that it filled.
  *
+ * SUBTEST: fault-retry
+ * Description: A fault that releases its lock to get the pages is an event.
+ *
  * SUBTEST: pin
  * Description: An importer's kernel mapping pins the object and gives the pin back.
  *
@@ -52,50 +55,16 @@
 
 IGT_TEST_DESCRIPTION("Check the events that the driver traces");
 
-#define TRACING		"/sys/kernel/tracing/instances/igt-zcgem-trace"
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define RW		(PROT_READ | PROT_WRITE)
 #define SIZE		PAGES(16)
 
-static void end_tracing(int sig)
-{
-	(void)sig;
-	__zcgem_write_setting(TRACING "/events/zcgem/enable", "0");
-	rmdir(TRACING);
-}
-
-static void begin_tracing(void)
-{
-	igt_require_f(!mkdir(TRACING, 0700), "no trace: %m\n");
-	igt_assert(__zcgem_write_setting(TRACING "/events/zcgem/enable", "1"));
-}
-
-/* How many events of a name have all of a text. */
-static unsigned int count_events(const char *name, const char *text)
-{
-	char line[512], event[64];
-	unsigned int count = 0;
-	FILE *trace = fopen(TRACING "/trace", "r");
-
-	igt_assert(trace);
-	snprintf(event, sizeof(event), ": %s: ", name);
-	while (fgets(line, sizeof(line), trace)) {
-		char *at = strstr(line, event);
-
-		if (at && strstr(at, text))
-			count++;
-	}
-	fclose(trace);
-	igt_debug("%u %s with '%s'\n", count, name, text);
-	return count;
-}
-
 static unsigned int count_all(void)
 {
-	return count_events("zcgem_create", "") + count_events("zcgem_pin", "") +
-	       count_events("zcgem_unpin", "") + count_events("zcgem_fault", "") +
-	       count_events("zcgem_punch", "") + count_events("zcgem_invalidate", "") +
-	       count_events("zcgem_evict", "") + count_events("zcgem_revoke", "");
+	return zcgem_count_events("zcgem_create", "") + zcgem_count_events("zcgem_pin", "") +
+	       zcgem_count_events("zcgem_unpin", "") + zcgem_count_events("zcgem_fault", "") +
+	       zcgem_count_events("zcgem_punch", "") + zcgem_count_events("zcgem_invalidate", "") +
+	       zcgem_count_events("zcgem_evict", "") + zcgem_count_events("zcgem_revoke", "");
 }
 
 static void test_create(int fd)
@@ -103,16 +72,16 @@ static void test_create(int fd)
 	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
 	void *user = zcgem_anonymous(SIZE);
 
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	gem_close(fd, zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0));
 	gem_close(fd, zcgem_create(fd, PAGES(2), 0));
 	gem_close(fd, zcgem_wrap_address(fd, user, PAGES(3), 0));
 
-	igt_assert_eq(count_events("zcgem_create", "backing=memfd size=65536 pins=0"), 1);
-	igt_assert_eq(count_events("zcgem_create", "backing=pool size=8192 pins=0"), 1);
-	igt_assert_eq(count_events("zcgem_create", "backing=userptr size=12288 "), 1);
-	igt_assert_eq(count_events("zcgem_create", ""), 3);
-	end_tracing(0);
+	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=memfd size=65536 pins=0"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=pool size=8192 pins=0"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=userptr size=12288 "), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_create", ""), 3);
+	zcgem_end_tracing();
 	munmap(user, SIZE);
 	zcgem_release_memfd(memfd);
 }
@@ -122,11 +91,11 @@ static void fault_once(int fd, int memfd, uint64_t size, const char *leaf)
 	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	volatile char *map = zcgem_mmap(fd, handle, size, RW);
 
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	map[0] = 1;
-	igt_assert_eq(count_events("zcgem_fault", leaf), 1);
-	igt_assert_eq(count_events("zcgem_fault", ""), 1);
-	end_tracing(0);
+	igt_assert_eq(zcgem_count_events("zcgem_fault", leaf), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_fault", ""), 1);
+	zcgem_end_tracing();
 
 	munmap((void *)map, size);
 	gem_close(fd, handle);
@@ -153,6 +122,27 @@ static void test_fault(int fd)
 	zcgem_restore_settings();
 }
 
+static void test_fault_retry(int fd)
+{
+	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0);
+	volatile char *map = zcgem_mmap(fd, handle, SIZE, RW);
+
+	zcgem_begin_tracing(0);
+	map[0] = 1;
+	igt_assert_eq(zcgem_count_events("zcgem_fault_retry", ""), 0);
+	zcgem_evict(fd, handle, SIZE);
+	/* however little is touched, no lock that other faults wait for is held meanwhile */
+	map[0] = 2;
+	igt_assert_eq(zcgem_count_events("zcgem_fault_retry", ""), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_fault", "leaf=4096"), 2);
+	zcgem_end_tracing();
+
+	munmap((void *)map, SIZE);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
 static void test_pin(int fd)
 {
 	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
@@ -171,14 +161,14 @@ static void test_pin(int fd)
 	igt_require_f(importer >= 0, "no importer, which is a module of the test bed (%d)\n", ret);
 	igt_assert_eq(ioctl(importer, IMPORTER_ATTACH, &attach), 0);
 
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	igt_assert_eq(ioctl(importer, IMPORTER_VMAP), 0);
-	igt_assert_eq(count_events("zcgem_pin", "backing=memfd size=65536 pins=1"), 1);
-	igt_assert_eq(count_events("zcgem_unpin", ""), 0);
+	igt_assert_eq(zcgem_count_events("zcgem_pin", "backing=memfd size=65536 pins=1"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_unpin", ""), 0);
 	igt_assert_eq(ioctl(importer, IMPORTER_VUNMAP), 0);
-	igt_assert_eq(count_events("zcgem_unpin", "backing=memfd size=65536 pins=0"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_unpin", "backing=memfd size=65536 pins=0"), 1);
 	igt_assert_eq(count_all(), 2);
-	end_tracing(0);
+	zcgem_end_tracing();
 
 	close(importer);
 	close(attach.dmabuf);
@@ -193,15 +183,15 @@ static void test_punch(int fd)
 	volatile char *map = zcgem_mmap(fd, handle, SIZE, RW);
 
 	map[0] = 1;
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	punch(memfd, 0, PAGES(1));
 	igt_assert_eq(__zcgem_revalidate(fd, handle, SIZE), 0);
-	igt_assert_eq(count_events("zcgem_punch", "offset=0 size=65536"), 1);
-	igt_assert_eq(count_events("zcgem_invalidate", "backing=memfd size=65536"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", "offset=0 size=65536"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_invalidate", "backing=memfd size=65536"), 1);
 	igt_assert_eq(map[0], 0);
-	igt_assert_eq(count_events("zcgem_punch", ""), 1);
-	igt_assert_eq(count_events("zcgem_fault", "leaf=4096"), 1);
-	end_tracing(0);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_fault", "leaf=4096"), 1);
+	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);
 	gem_close(fd, handle);
@@ -215,11 +205,11 @@ static void test_evict(int fd)
 	volatile char *map = zcgem_mmap(fd, handle, SIZE, RW);
 
 	map[0] = 1;
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	zcgem_evict(fd, handle, SIZE);
-	igt_assert_eq(count_events("zcgem_evict", "backing=memfd size=65536 pins=0"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_evict", "backing=memfd size=65536 pins=0"), 1);
 	igt_assert_eq(count_all(), 1);
-	end_tracing(0);
+	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);
 	gem_close(fd, handle);
@@ -233,11 +223,11 @@ static void test_revoke(int fd)
 		.handle = zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0),
 	};
 
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	igt_assert_eq(igt_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &arg), 0);
-	igt_assert_eq(count_events("zcgem_revoke", "backing=memfd size=65536"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_revoke", "backing=memfd size=65536"), 1);
 	igt_assert_eq(count_all(), 1);
-	end_tracing(0);
+	zcgem_end_tracing();
 
 	gem_close(fd, arg.handle);
 	zcgem_release_memfd(memfd);
@@ -249,11 +239,11 @@ static void test_quiet(int fd)
 	uint64_t size = 0;
 	uint32_t handle;
 
-	begin_tracing();
+	zcgem_begin_tracing(0);
 	igt_assert_eq(__zcgem_wrap_file(fd, memfd, SIZE, 0, &handle), -EINVAL);
 	igt_assert_eq(__zcgem_create(fd, &size, 0, &handle), -EINVAL);
 	igt_assert_eq(count_all(), 0);
-	end_tracing(0);
+	zcgem_end_tracing();
 	zcgem_release_memfd(memfd);
 }
 
@@ -261,10 +251,8 @@ int igt_main()
 {
 	int fd = -1;
 
-	igt_fixture() {
+	igt_fixture()
 		fd = zcgem_open();
-		igt_install_exit_handler(end_tracing);
-	}
 
 	igt_describe("An object of each kind that is made is an event with its size and kind");
 	igt_subtest("create")
@@ -273,6 +261,10 @@ int igt_main()
 	igt_describe("A fault is an event with the size of the entry that it filled");
 	igt_subtest("fault")
 		zcgem_run_counted(fd, test_fault);
+
+	igt_describe("A fault that releases its lock to get the pages is an event");
+	igt_subtest("fault-retry")
+		zcgem_run_counted(fd, test_fault_retry);
 
 	igt_describe("An importer's kernel mapping pins the object and gives the pin back");
 	igt_subtest("pin")

@@ -16,9 +16,11 @@
  * smaller entries can never become a large leaf again.
  *
  * A fault may come with mmap_lock or with just the lock of its VMA. dma_resv
- * nests inside both, but is not waited for under them: the fault lock is dropped
- * first, with release_fault_lock() which knows which one it is. TTM's own fault
- * helpers know only mmap_lock and must not be used.
+ * nests inside both. The first round of a fault does not wait under them: it
+ * releases the fault lock, with release_fault_lock() which knows which one it is,
+ * and gets the pages where nothing is locked. A later round waits with the fault
+ * lock held, so that the number of rounds has a bound however busy the object is.
+ * TTM's own fault helpers know only mmap_lock and must not be used.
  *
  * The page of the object comes from vmf->pgoff and the object's offset in the
  * DRM file, never from vm_start or vm_pgoff, which change when a VMA is split.
@@ -194,41 +196,85 @@ static enum zcgem_leaf zcgem_leaf_of(unsigned int order)
 	return order == ZCGEM_PMD_ORDER ? ZCGEM_LEAF_PMD : ZCGEM_LEAF_PTE;
 }
 
-static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *obj,
-				     unsigned int order, int *error)
+/* What a fault fills: the leaf or page table that the address is in, cut to VMA and object. */
+struct zcgem_fault_window {
+	unsigned long start;
+	unsigned long end;
+	pgoff_t first;
+	pgoff_t npages;
+};
+
+/* False if the address is beyond the object. */
+static bool zcgem_fault_window(struct vm_fault *vmf, struct zcgem_object *obj,
+			       unsigned int order, struct zcgem_fault_window *window)
 {
 	unsigned long size = PAGE_SIZE << max_t(unsigned int, order, ZCGEM_PMD_ORDER);
 	unsigned long start = ALIGN_DOWN(vmf->address, size);
 	unsigned long end = min(start + size, vmf->vma->vm_end);
 	pgoff_t page = zcgem_fault_page(vmf, obj);
 	pgoff_t npages = zcgem_object_npages(obj);
-	unsigned long pfn;
-	vm_fault_t ret;
-	pgoff_t first;
 
 	if (page >= npages)
-		return VM_FAULT_SIGBUS;
-	if (!zcgem_has_leaf(order))
-		return VM_FAULT_FALLBACK;
-	start = max(start, vmf->vma->vm_start);
-	first = page - ((vmf->address - start) >> PAGE_SHIFT);
-	end = min(end, start + ((npages - first) << PAGE_SHIFT));
+		return false;
 
-	*error = zcgem_object_acquire(obj);
+	window->start = max(start, vmf->vma->vm_start);
+	window->first = page - ((vmf->address - window->start) >> PAGE_SHIFT);
+	window->end = min(end, window->start + ((npages - window->first) << PAGE_SHIFT));
+	window->npages = (window->end - window->start) >> PAGE_SHIFT;
+	return true;
+}
+
+/*
+ * May this round release the fault lock? Only the first one does: later rounds wait with
+ * it held, as in TTM, so that no one can make a fault begin again without end.
+ */
+static bool zcgem_fault_may_release(struct vm_fault *vmf)
+{
+	return fault_flag_allow_retry_first(vmf->flags);
+}
+
+/* -EAGAIN: only zcgem_fault_later() can get the pages. */
+static int zcgem_fault_acquire(struct vm_fault *vmf, struct zcgem_object *obj)
+{
+	if (!obj->pages && !obj->revoked) {
+		/* However little is touched, this gets all pages of the object. */
+		if (zcgem_fault_may_release(vmf))
+			return -EAGAIN;
+		/* An earlier round of this fault has tried. */
+		if (vmf->flags & FAULT_FLAG_TRIED && obj->acquire_error)
+			return obj->acquire_error;
+	}
+	return zcgem_object_acquire(obj);
+}
+
+static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *obj,
+				     unsigned int order,
+				     const struct zcgem_fault_window *window, int *error)
+{
+	unsigned long pfn;
+	vm_fault_t ret;
+	int idx;
+
+	*error = zcgem_fault_acquire(vmf, obj);
 	if (*error)
 		return 0;
 	/* Say no to a leaf that cannot be before looking at every page of it. */
-	if (order && zcgem_extents_lookup(&obj->pages->extents, first, &pfn) < 1UL << order)
+	if (order &&
+	    zcgem_extents_lookup(&obj->pages->extents, window->first, &pfn) < 1UL << order)
 		return VM_FAULT_FALLBACK;
-	*error = zcgem_object_acquire_current(obj, first, (end - start) >> PAGE_SHIFT,
-					      !(vmf->flags & FAULT_FLAG_ALLOW_RETRY));
+	*error = zcgem_object_acquire_current(obj, window->first, window->npages,
+					      !zcgem_fault_may_release(vmf));
 	if (*error)
 		return 0;
 
+	/* Not before: removal of any DRM device waits for this section. */
+	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+		return VM_FAULT_SIGBUS;
 	if (order)
 		ret = zcgem_insert_leaf(vmf, obj, order);
 	else
-		ret = zcgem_insert_entries(vmf, obj, start, end);
+		ret = zcgem_insert_entries(vmf, obj, window->start, window->end);
+	drm_dev_exit(idx);
 
 	if (ret == VM_FAULT_NOPAGE) {
 		atomic64_inc(&obj->faults[zcgem_leaf_of(order)]);
@@ -237,19 +283,15 @@ static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *
 	return ret;
 }
 
-static bool zcgem_fault_is_signal(int error)
-{
-	return error == -EINTR || error == -ERESTARTSYS;
-}
-
 /*
- * A task that faults in the kernel's own code takes no signal before that is over, and only
- * one that kills it ends it: without this wait it would come again and again at once.
+ * A signal has ended a wait. A fault of the kernel's own code cannot take it, only be killed:
+ * sleep before it waits again, since until then it could only spin.
  */
-static void zcgem_fault_wait(struct vm_fault *vmf, struct zcgem_object *obj)
+static bool zcgem_fault_waits_again(unsigned int flags, int error)
 {
-	if (!(vmf->flags & FAULT_FLAG_USER) && !fatal_signal_pending(current))
-		dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false, HZ / 10);
+	if (!zcgem_is_signal(error) || flags & FAULT_FLAG_USER)
+		return false;
+	return !fatal_signal_pending(current) && !schedule_timeout_killable(1);
 }
 
 /*
@@ -261,33 +303,23 @@ static vm_fault_t zcgem_fault_interrupted(void)
 	return fatal_signal_pending(current) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
-/* Wait for the object where nothing is locked, and have the fault come again. */
+/* Get the pages where nothing is locked, and have the fault come again. */
 static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *obj,
-				    bool prepare)
+				    const struct zcgem_fault_window *window)
 {
-	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return VM_FAULT_SIGBUS;
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+	unsigned int flags = vmf->flags;
+	int error;
+
+	if (flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
+	trace_zcgem_fault_retry(obj, vmf->address);
 	drm_gem_object_get(&obj->bo.base);
 	release_fault_lock(vmf);
-	if (prepare) {
-		int error = zcgem_object_prepare(obj, 0, zcgem_object_npages(obj));
-
-		/* Only RETRY can be returned now; this task's next round reports it. */
-		if (zcgem_fault_is_signal(error)) {
-			zcgem_fault_wait(vmf, obj);
-		} else if (error) {
-			WRITE_ONCE(obj->prepare_error, error);
-			/* Pairs with cmpxchg() in zcgem_huge_fault(): the error first. */
-			smp_store_release(&obj->prepare_failed, current);
-		} else {
-			cmpxchg(&obj->prepare_failed, current, NULL);
-		}
-	} else if (!zcgem_object_lock(obj)) {
-		zcgem_object_unlock(obj);
-	}
+	/* Only RETRY can be returned now; the next round sees what came of it. */
+	do {
+		error = zcgem_object_prepare(obj, window->first, window->npages);
+	} while (zcgem_fault_waits_again(flags, error));
 	drm_gem_object_put(&obj->bo.base);
 	return VM_FAULT_RETRY;
 }
@@ -295,32 +327,33 @@ static vm_fault_t zcgem_fault_later(struct vm_fault *vmf, struct zcgem_object *o
 static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct zcgem_object *obj = zcgem_vma_object(vmf->vma);
-	int error = 0, idx;
-	vm_fault_t ret;
+	struct zcgem_fault_window window;
+	vm_fault_t ret = 0;
+	int error;
 
-	if (!dma_resv_trylock(obj->bo.base.resv)) {
-		if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
-			return zcgem_fault_later(vmf, obj, false);
-		if (zcgem_object_lock(obj))
-			return zcgem_fault_interrupted();
-	}
+	if (!zcgem_fault_window(vmf, obj, order, &window) ||
+	    drm_dev_is_unplugged(obj->bo.base.dev))
+		return VM_FAULT_SIGBUS;
+	if (!zcgem_has_leaf(order))
+		return VM_FAULT_FALLBACK;
 
-	if (drm_dev_enter(obj->bo.base.dev, &idx)) {
-		ret = zcgem_fault_locked(vmf, obj, order, &error);
-		drm_dev_exit(idx);
-	} else {
-		ret = VM_FAULT_SIGBUS;
-	}
-	zcgem_object_unlock(obj);
+	do {
+		if (dma_resv_trylock(obj->bo.base.resv))
+			error = 0;
+		else if (zcgem_fault_may_release(vmf))
+			error = -EAGAIN;
+		else
+			error = zcgem_object_lock(obj);
+		if (error)
+			continue;
+		ret = zcgem_fault_locked(vmf, obj, order, &window, &error);
+		zcgem_object_unlock(obj);
+	} while (zcgem_fault_waits_again(vmf->flags, error));
 
-	if (error == -EAGAIN) {
-		if (vmf->flags & FAULT_FLAG_TRIED &&
-		    cmpxchg(&obj->prepare_failed, current, NULL) == current)
-			error = READ_ONCE(obj->prepare_error);
-		if (error == -EAGAIN)
-			return zcgem_fault_later(vmf, obj, true);
-	}
-	if (zcgem_fault_is_signal(error))
+	/* In a later round: the pages came and were taken back, and need what it must not lock. */
+	if (error == -EAGAIN && vmf->flags & FAULT_FLAG_ALLOW_RETRY)
+		return zcgem_fault_later(vmf, obj, &window);
+	if (zcgem_is_signal(error))
 		return zcgem_fault_interrupted();
 	/* Not VM_FAULT_OOM: the core would try again for ever. */
 	return error ? VM_FAULT_SIGBUS : ret;

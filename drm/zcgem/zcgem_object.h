@@ -154,12 +154,10 @@ struct zcgem_object {
 	struct zcgem_pages *staged;
 
 	/**
-	 * @prepare_error: Why the last attempt of a page fault to prepare the
-	 * object failed, to be told in the next round.
+	 * @acquire_error: Why the last zcgem_object_prepare() left the object without
+	 * pages; 0 once it has had pages again. Under dma_resv.
 	 */
-	int prepare_error;
-	/** @prepare_failed: Whose attempt that was; only compared. */
-	struct task_struct *prepare_failed;
+	int acquire_error;
 
 	/** @pins: Users that forbid eviction: vmaps, dma-buf pins. Under dma_resv. */
 	unsigned int pins;
@@ -245,6 +243,12 @@ static inline pgoff_t zcgem_object_npages(struct zcgem_object *obj)
 }
 
 struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
+/* A wait that a signal has ended. */
+static inline bool zcgem_is_signal(int error)
+{
+	return error == -EINTR || error == -ERESTARTSYS;
+}
+
 					const struct zcgem_backing_ops *ops,
 					void *backing);
 int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv);

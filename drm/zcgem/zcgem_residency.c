@@ -127,6 +127,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	if (ret)
 		return ret;
 
+	obj->acquire_error = 0;
 	zcgem_object_note_layout(obj);
 	zcgem_shrinker_add(obj);
 	return 0;
@@ -162,7 +163,10 @@ static int zcgem_object_wait_fences(struct zcgem_object *obj)
 	return ret;
 }
 
-/* One attempt. *@staged is used up if it is needed. -EAGAIN with *@fences: wait for them. */
+/*
+ * One attempt. *@staged, which may be an error, is used up if it is needed. -EAGAIN with
+ * *@fences: wait for them.
+ */
 static int zcgem_object_try_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
 				    struct zcgem_pages **staged, bool wait, bool *fences)
 {
@@ -172,13 +176,19 @@ static int zcgem_object_try_prepare(struct zcgem_object *obj, pgoff_t first, pgo
 	if (ret)
 		return ret;
 
-	obj->staged = *staged;
-	ret = npages ? zcgem_object_acquire_current(obj, first, npages, wait) :
-		       zcgem_object_acquire(obj);
+	if (IS_ERR(*staged) && !obj->pages) {
+		ret = PTR_ERR(*staged);
+	} else {
+		obj->staged = IS_ERR(*staged) ? NULL : *staged;
+		ret = npages ? zcgem_object_acquire_current(obj, first, npages, wait) :
+			       zcgem_object_acquire(obj);
+		/* Still there if another caller was faster. */
+		*staged = obj->staged;
+		obj->staged = NULL;
+	}
 	*fences = obj->pages;
-	/* Still there if somebody else was faster. */
-	*staged = obj->staged;
-	obj->staged = NULL;
+	if (!obj->pages && ret != -EAGAIN && !zcgem_is_signal(ret))
+		obj->acquire_error = ret;
 	zcgem_object_unlock(obj);
 	return ret;
 }
@@ -216,12 +226,12 @@ int zcgem_object_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages
 		if (!obj->ops->prepare)
 			break;
 		pages = obj->ops->prepare(obj);
-		if (IS_ERR(pages))
-			return PTR_ERR(pages);
 		/* These are. */
-		npages = 0;
+		if (!IS_ERR(pages))
+			npages = 0;
 	}
-	zcgem_pages_put(pages);
+	if (!IS_ERR(pages))
+		zcgem_pages_put(pages);
 	return ret;
 }
 

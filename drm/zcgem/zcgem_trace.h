@@ -52,6 +52,16 @@ TRACE_EVENT(zcgem_fault,
 		      PAGE_SIZE << __entry->order)
 );
 
+TRACE_EVENT(zcgem_fault_retry,
+	    TP_PROTO(struct zcgem_object *obj, unsigned long address),
+	    TP_ARGS(obj, address),
+	    TP_STRUCT__entry(__field(const void *, obj)
+			     __field(unsigned long, address)),
+	    TP_fast_assign(__entry->obj = obj;
+			   __entry->address = address;),
+	    TP_printk("obj=%p address=%#lx", __entry->obj, __entry->address)
+);
+
 TRACE_EVENT(zcgem_punch,
 	    TP_PROTO(struct zcgem_object *obj, pgoff_t first, pgoff_t npages),
 	    TP_ARGS(obj, first, npages),
