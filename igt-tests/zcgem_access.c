@@ -16,7 +16,9 @@
 #include "igt_leaves.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_memory.h"
+#include "igt_zcgem_share.h"
 #include "igt_zcgem_target.h"
+#include "igt_zcgem_tracing.h"
 
 /**
  * TEST: zcgem access
@@ -39,6 +41,9 @@
  *
  * SUBTEST: read-only
  * Description: The access operation writes only what the mapping could (class 9).
+ *
+ * SUBTEST: one-page
+ * Description: The access operation looks at the pages that it was asked for only.
  */
 
 IGT_TEST_DESCRIPTION("Check the access operation of mappings of zcgem objects");
@@ -222,6 +227,43 @@ static void test_access_read_only(int fd)
 	close(memfd);
 }
 
+static void read_word(int mem, const char *at, uint64_t expected)
+{
+	uint64_t value;
+
+	igt_assert_eq(pread(mem, &value, sizeof(value), (uintptr_t)at), sizeof(value));
+	igt_assert_eq_u64(value, expected);
+}
+
+static void test_access_one_page(int fd)
+{
+	const uint64_t size = PAGES(8192);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), mem = open_mem();
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	char *map = zcgem_mmap(fd, handle, size, PROT_RW);
+	uint64_t before = evictions(fd, handle);
+
+	memset(map, 0x31, size);
+	/* each look at a page that has left its file is an event, and has the range */
+	punch(memfd, PAGES(5), PAGES(1));
+	zcgem_begin_tracing(0);
+	read_word(mem, map + PAGES(4), 0x3131313131313131);
+	read_word(mem, map + size - 8, 0x3131313131313131);
+	read_word(mem, map + PAGES(6), 0x3131313131313131);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 0);
+	igt_assert_eq_u64(evictions(fd, handle), before);
+	read_word(mem, map + PAGES(5) + 8, 0);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", "offset=20480 size=4096"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
+	zcgem_end_tracing();
+	igt_assert_lt_u64(before, evictions(fd, handle));
+
+	munmap(map, size);
+	close(mem);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -246,6 +288,10 @@ int igt_main()
 	igt_describe("The access operation writes only what the mapping could (class 9)");
 	igt_subtest("read-only")
 		zcgem_run_counted(fd, test_access_read_only);
+
+	igt_describe("The access operation looks at the pages that it was asked for only");
+	igt_subtest("one-page")
+		zcgem_run_counted(fd, test_access_one_page);
 
 	igt_fixture()
 		drm_close_driver(fd);

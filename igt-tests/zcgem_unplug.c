@@ -17,6 +17,7 @@
 #include "igt.h"
 #include "igt_importer.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_holder.h"
 #include "igt_zcgem_module.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
@@ -56,6 +57,9 @@
  *
  * SUBTEST: unplug-blocked
  * Description: The device goes while the arguments of a submit cannot be read (class 13).
+ *
+ * SUBTEST: unplug-beside-debugger
+ * Description: A device is removed while a debugger waits for an object of another one.
  *
  * SUBTEST: rebind-often
  * Description: The device goes and comes back many times, with things left open.
@@ -572,6 +576,57 @@ static void test_unplug_blocked(struct devices *dev)
 	dev->fd = open_device(0);
 }
 
+/* What a debugger does: it reads the memory of a program, here of this one. */
+static void *read_mem(void *data)
+{
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	igt_assert_eq(pread(mem, &byte, 1, (uintptr_t)data), 1);
+	close(mem);
+	return NULL;
+}
+
+static void *unbind_importer(void *done)
+{
+	zcgem_unbind(IMPORTER);
+	*(volatile bool *)done = true;
+	return NULL;
+}
+
+static void test_unplug_beside_debugger(struct devices *dev)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
+	char *map = zcgem_mmap(dev->fd, handle, PAGES(4), PROT_READ | PROT_WRITE);
+	int dmabuf = zcgem_export(dev->fd, handle);
+	pthread_t debugger, remover;
+	volatile bool gone = false;
+	struct holder holder;
+	bool in_time;
+	int i;
+
+	zcgem_hold_lock(dev->fd, handle, memfd, dmabuf, &holder);
+	igt_assert_eq(pthread_create(&debugger, NULL, read_mem, map + PAGES(2)), 0);
+	usleep(200000);
+	igt_assert_eq(pthread_create(&remover, NULL, unbind_importer, (void *)&gone), 0);
+	/* nothing lets the debugger go on before this is over */
+	for (i = 0; i < 300 && !gone; i++)
+		usleep(100000);
+	in_time = gone;
+	zcgem_release_lock(&holder);
+	pthread_join(debugger, NULL);
+	pthread_join(remover, NULL);
+	igt_assert_f(in_time, "another device could not be removed\n");
+	zcgem_bind(IMPORTER);
+	close(dev->other);
+	dev->other = open_device(1);
+	close(dmabuf);
+	munmap(map, PAGES(4));
+	gem_close(dev->fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
 static void test_rebind_often(struct devices *dev)
 {
 	int old[20], dmabufs[20];
@@ -729,6 +784,10 @@ int igt_main()
 	igt_describe("The device goes while the arguments of a submit cannot be read (class 13)");
 	igt_subtest("unplug-blocked")
 		run_unplugged(test_unplug_blocked);
+
+	igt_describe("A device is removed while a debugger waits for an object of another one");
+	igt_subtest("unplug-beside-debugger")
+		run_unplugged(test_unplug_beside_debugger);
 
 	igt_describe("The device goes and comes back many times, with things left open");
 	igt_subtest("rebind-often")

@@ -418,18 +418,23 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 	pgoff_t page = linear_page_index(vma, addr) -
 		drm_vma_node_start(&obj->bo.base.vma_node);
 	unsigned int offset = offset_in_page(addr);
-	int done = 0, ret, idx;
+	pgoff_t npages;
+	int done = 0, ret;
 
 	if (write && !(vma->vm_flags & VM_WRITE))
 		return -EACCES;
 	len = min_t(unsigned long, len, vma->vm_end - addr);
-	if (!drm_dev_enter(obj->bo.base.dev, &idx))
+	/* Not entered: this waits for others, and removal of any DRM device would for this. */
+	if (drm_dev_is_unplugged(obj->bo.base.dev))
 		return -EIO;
+	if (page >= zcgem_object_npages(obj))
+		return 0;
 	ret = zcgem_object_lock(obj);
 	if (ret)
-		goto exit;
+		return ret;
 
-	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), false);
+	npages = min(PFN_UP(offset + len), zcgem_object_npages(obj) - page);
+	ret = zcgem_object_acquire_current(obj, page, npages, false);
 	while (!ret && done < len) {
 		int n = min_t(int, len - done, PAGE_SIZE - offset);
 		unsigned long pfn;
@@ -449,8 +454,6 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 		page++;
 	}
 	zcgem_object_unlock(obj);
-exit:
-	drm_dev_exit(idx);
 	return ret ?: done;
 }
 
