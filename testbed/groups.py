@@ -103,6 +103,9 @@ def groups():
         # More than 1 GiB in one piece, and no page table leaves of that size.
         Group("processor", "igt", programs=["zcgem_processor"],
               options=machine.Options(mem="7G", smp=1, cpu="max,-pdpe1gb")),
+        # Two displays whose drivers copy by the processor: of cirrus and of bochs.
+        Group("scanout", "igt", programs=["zcgem_scanout"],
+              options=machine.Options(vga="cirrus", qemu="-device bochs-display")),
         Group("igt", "igt-system", timeout=240),
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
         Group("sandbox", "tap", "sh testbed/guest/sandbox.sh"),

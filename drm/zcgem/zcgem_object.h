@@ -171,6 +171,9 @@ struct zcgem_object {
 	/** @vmap_pages: The pages that @vaddr maps, held for it. Under dma_resv. */
 	struct zcgem_pages *vmap_pages;
 
+	/** @vmap_zeroes: The page that @vaddr maps in place of each instead. Under dma_resv. */
+	struct page *vmap_zeroes;
+
 	/** @vaddr_vmapped: @vaddr came from vmap(), not from the linear map. */
 	bool vaddr_vmapped;
 
@@ -281,6 +284,7 @@ int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait
 void zcgem_object_vunmap(struct zcgem_object *obj);
 
 /* zcgem_ttm.c */
+int zcgem_object_vmap_anyway(struct zcgem_object *obj, struct iosys_map *map);
 extern const struct ttm_device_funcs zcgem_ttm_funcs;
 extern struct ttm_placement zcgem_system_placement;
 void zcgem_ttm_destroy(struct ttm_buffer_object *bo);

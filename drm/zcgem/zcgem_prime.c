@@ -318,12 +318,7 @@ static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_dir
 
 static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
-
-	/* One more user of a mapping that is there: this must not fail in zcgem_prime_vmap(). */
-	if (!obj->vmap_count && drm_dev_is_unplugged(obj->bo.base.dev))
-		return -ENODEV;
-	return zcgem_object_vmap(obj, map, true);
+	return zcgem_object_vmap_anyway(zcgem_dmabuf_object(dmabuf), map);
 }
 
 static void zcgem_dmabuf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)

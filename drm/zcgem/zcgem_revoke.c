@@ -60,7 +60,9 @@ int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *
 	ret = zcgem_object_lock(obj);
 	if (ret)
 		goto put;
-	args->holders = list_count_nodes(&obj->dma_maps) + obj->vmap_count;
+	args->holders = list_count_nodes(&obj->dma_maps);
+	if (!obj->vmap_zeroes)
+		args->holders += obj->vmap_count;
 	zcgem_object_unlock(obj);
 put:
 	drm_gem_object_put(gem);
