@@ -33,6 +33,9 @@
  * SUBTEST: revoke-slow
  * Description: Every memory and use, with an importer that lets go only later.
  *
+ * SUBTEST: waits-for-unmap
+ * Description: Importers that must unmap when they are notified hold nothing afterwards.
+ *
  * SUBTEST: creator-only
  * Description: Other clients cannot revoke an object, nor can an importer.
  *
@@ -195,6 +198,34 @@ static void test_revoke_static(const struct devices *dev)
 static void test_revoke_slow(const struct devices *dev)
 {
 	run_share_matrix(dev, IMPORTER_SLOW, revoke_case);
+}
+
+/* What a driver does that has to ask its device first. */
+static void *unmap_when_notified(void *data)
+{
+	int device = *(int *)data;
+	struct importer_state state;
+
+	do {
+		usleep(10000);
+		importer_state(device, &state);
+	} while (!state.told);
+	importer_call(device, IMPORTER_UNMAP, 0);
+	return NULL;
+}
+
+static void test_waits_for_unmap(const struct devices *dev)
+{
+	struct share share;
+	pthread_t thread;
+
+	igt_require_f(!system("grep -q ' dma_buf_attach_revocable$' /proc/kallsyms"),
+		      "this kernel's importers need not unmap when they are notified\n");
+	begin_share(dev, SOURCE_MEMFD, IMPORTER_SLOW, USE_MAPPED, &share);
+	igt_assert_eq(pthread_create(&thread, NULL, unmap_when_notified, &share.device), 0);
+	igt_assert_eq_u64(withdraw(dev->fd, share.handle), 0);
+	pthread_join(thread, NULL);
+	end_share(&share);
 }
 
 static void test_creator_only(const struct devices *dev)
@@ -540,6 +571,10 @@ int igt_main()
 	igt_describe("Every memory and use, with an importer that lets go only later");
 	igt_subtest("revoke-slow")
 		run_shared(&all, test_revoke_slow);
+
+	igt_describe("Importers that must unmap when they are notified hold nothing afterwards");
+	igt_subtest("waits-for-unmap")
+		run_shared(&all, test_waits_for_unmap);
 
 	igt_describe("Other clients cannot revoke an object, nor can an importer");
 	igt_subtest("creator-only")

@@ -106,6 +106,19 @@ static inline void zcgem_dma_buf_invalidate_mappings(struct dma_buf *dmabuf)
 }
 
 /*
+ * dma_buf_attach_revocable() came with the rule that an importer which is notified unmaps
+ * within bounded time. Before, it could keep its mapping for as long as it wanted.
+ */
+static inline bool zcgem_attach_revocable(struct dma_buf_attachment *attach)
+{
+#ifdef ZCGEM_HAVE_ATTACH_REVOCABLE
+	return dma_buf_attach_revocable(attach);
+#else
+	return false;
+#endif
+}
+
+/*
  * "drm/ttm: replace multiple booleans with flags in device init", and the flag
  * that tells the pool which order a driver gains from.
  */

@@ -99,6 +99,9 @@ struct zcgem_device {
 	/** @idle_work: Takes them back when they have not been used for long. */
 	struct delayed_work idle_work;
 
+	/** @unmapped: Woken when an importer has unmapped. */
+	wait_queue_head_t unmapped;
+
 	/** @objects: All objects, oldest first, by &zcgem_object.link. */
 	struct list_head objects;
 };

@@ -131,6 +131,7 @@ static int zcgem_probe(struct platform_device *pdev)
 
 	zdev->pdev = pdev;
 	spin_lock_init(&zdev->objects_lock);
+	init_waitqueue_head(&zdev->unmapped);
 	INIT_LIST_HEAD(&zdev->objects);
 	platform_set_drvdata(pdev, zdev);
 	zcgem_widen_file(&zdev->drm);

@@ -180,6 +180,9 @@ struct zcgem_object {
 	/** @dma_maps: Importers' scatter lists, &zcgem_dma_map.link. Under dma_resv. */
 	struct list_head dma_maps;
 
+	/** @revocable_maps: How many of them their importers end when notified. Under dma_resv. */
+	unsigned int revocable_maps;
+
 	/** @jobs: What uses the object, &zcgem_job_object.link. Under &zcgem_engine.jobs_lock. */
 	struct list_head jobs;
 
@@ -240,18 +243,18 @@ static inline struct zcgem_device *zcgem_object_device(struct zcgem_object *obj)
 	return to_zcgem(obj->bo.base.dev);
 }
 
-static inline pgoff_t zcgem_object_npages(struct zcgem_object *obj)
-{
-	return obj->bo.base.size >> PAGE_SHIFT;
-}
-
-struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 /* A wait that a signal has ended. */
 static inline bool zcgem_is_signal(int error)
 {
 	return error == -EINTR || error == -ERESTARTSYS;
 }
 
+static inline pgoff_t zcgem_object_npages(struct zcgem_object *obj)
+{
+	return obj->bo.base.size >> PAGE_SHIFT;
+}
+
+struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 					const struct zcgem_backing_ops *ops,
 					void *backing);
 int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv);
@@ -281,10 +284,10 @@ int zcgem_object_when_idle(struct zcgem_object *obj,
 
 /* zcgem_vmap.c */
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait);
+int zcgem_object_vmap_anyway(struct zcgem_object *obj, struct iosys_map *map);
 void zcgem_object_vunmap(struct zcgem_object *obj);
 
 /* zcgem_ttm.c */
-int zcgem_object_vmap_anyway(struct zcgem_object *obj, struct iosys_map *map);
 extern const struct ttm_device_funcs zcgem_ttm_funcs;
 extern struct ttm_placement zcgem_system_placement;
 void zcgem_ttm_destroy(struct ttm_buffer_object *bo);

@@ -51,6 +51,8 @@ struct zcgem_dma_map {
 	struct list_head link;
 	/* The importer knows that it must not be used any more. */
 	bool told;
+	/* It unmaps soon after. */
+	bool revocable;
 };
 
 static const struct dma_buf_ops zcgem_dmabuf_ops;
@@ -267,6 +269,8 @@ static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
 }
 
 static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+	map->revocable = zcgem_attach_revocable(attach);
+	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps + map->revocable);
 			       enum dma_data_direction dir)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(attach->dmabuf);
@@ -294,6 +298,7 @@ static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
 	int ret;
 
 	ret = zcgem_object_lock(obj);
+	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps - map->revocable);
 	if (ret)
 		return ret;
 	list_for_each_entry(map, &obj->dma_maps, link) {
@@ -301,6 +306,8 @@ static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
 			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
 		else
 			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
+	/* zcgem_ioctl_gem_revoke() may wait for this. */
+	wake_up_all(&zcgem_object_device(obj)->unmapped);
 	}
 	zcgem_object_unlock(obj);
 	return 0;

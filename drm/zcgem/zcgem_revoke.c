@@ -2,18 +2,19 @@
 /**
  * DOC: revocation
  *
- * Withdraws an object from everybody it was shared with. CPU mappings are zapped and
- * get SIGBUS from then on, importers are told to let go, fences are waited for, and
- * nobody gets at the pages again. After the notification and the fences an importer may
- * still read ahead until it unmaps, and one that was never dynamic cannot be told at
- * all: such an importer's pages stay pinned until it unmaps, and the client learns how
- * many there are.
+ * Withdraws an object from all who share it. CPU mappings are zapped and get SIGBUS from
+ * then on, importers are notified, fences are waited for, and no access gets the pages
+ * again. After the notification and the fences an importer may still read ahead until it
+ * unmaps. Where the kernel requires that of notified importers, the ioctl waits for it a
+ * while, without any lock. An importer that was never dynamic cannot be notified at all:
+ * its pages stay pinned until it unmaps, and the client learns how many such there are.
  *
  * Only the client that made an object may revoke it.
  */
 
 #include <linux/dma-resv.h>
 #include <linux/list.h>
+#include <linux/wait.h>
 
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
@@ -22,6 +23,9 @@
 #include "zcgem_object.h"
 
 #include <drm/zcgem_drm.h>
+
+/* How long importers have to unmap; those that have not by then are holders. */
+#define ZCGEM_REVOKE_WAIT	HZ
 
 /**
  * zcgem_ioctl_gem_revoke() - %DRM_IOCTL_ZCGEM_GEM_REVOKE.
@@ -57,6 +61,13 @@ int zcgem_ioctl_gem_revoke(struct drm_device *drm, void *data, struct drm_file *
 	ret = zcgem_object_when_idle(obj, zcgem_object_revoke);
 	if (ret)
 		goto put;
+	ret = wait_event_interruptible_timeout(zcgem_object_device(obj)->unmapped,
+					       !READ_ONCE(obj->revocable_maps),
+					       ZCGEM_REVOKE_WAIT);
+	if (ret < 0) {
+		ret = -EINTR;
+		goto put;
+	}
 	ret = zcgem_object_lock(obj);
 	if (ret)
 		goto put;

@@ -519,13 +519,15 @@ struct drm_zcgem_gem_advise {
 /**
  * struct drm_zcgem_gem_revoke - Argument of %DRM_IOCTL_ZCGEM_GEM_REVOKE.
  *
- * Withdraws an object for good: mappings get SIGBUS, importers are told to let go
- * and the object's fences are waited for; later attempts to map, attach or first export
- * it fail with EACCES. Submits that use it end with EACCES; one that has not begun lets go
- * of the memory at once, and its fence, which comes in its turn, is not waited for. May
- * be called again, for a newer count. Errors: EPERM if another client has made the object,
- * EOPNOTSUPP for an imported one, EINTR with the object revoked but fences perhaps still
- * pending. Since version 4.
+ * Withdraws an object for good: mappings get SIGBUS, importers are notified, the object's
+ * fences are waited for and, for at most a second, importers that must unmap when they are
+ * notified: since Linux 7.2 all that follow moves. Later attempts to map, attach or first
+ * export it fail with EACCES; a kernel mapping, as displays' drivers make it, has zeroes.
+ * Submits that use it end with EACCES; one that has not begun lets go of the memory at
+ * once, and its fence, which comes in its turn, is not waited for. May be called again, for
+ * a newer count. Errors: EPERM if another client has made the object, EOPNOTSUPP for an
+ * imported one, EINTR with the object revoked but fences perhaps still pending. Since
+ * version 4.
  */
 struct drm_zcgem_gem_revoke {
 	/** @handle: In, GEM handle. */
@@ -535,9 +537,9 @@ struct drm_zcgem_gem_revoke {
 	__u32 pad;
 
 	/**
-	 * @holders: Out, importers' mappings that still hold the pages: of
-	 * importers that cannot be told, or that have been told and have not
-	 * unmapped yet. The pages are free when it is 0.
+	 * @holders: Out, importers' mappings that still hold the pages: of importers
+	 * that cannot be notified, or that have not unmapped although they were. The
+	 * pages are free when it is 0.
 	 */
 	__u64 holders;
 };
