@@ -100,19 +100,40 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 }
 
 /*
- * Here locks may be taken that mapping, under dma_resv, must not take. With the
- * attachment counted, pages that can only be had so are not evicted any more.
+ * Locks may be taken here that mapping, under dma_resv, must not take. With the attachment
+ * counted, pages that only prepare can get are not evicted any more.
+ *
+ * An importing device's object_name_lock is held around this, and then around the pin of an
+ * importer that does not follow moves, so nothing waits for fences: when there are some on
+ * pages that have left their file, the importer must come again.
  */
-static int zcgem_attach_prepare(struct zcgem_object *obj)
+static int zcgem_attach_prepare(struct zcgem_object *obj, bool current_pages)
 {
-	return zcgem_object_prepare(obj, 0, obj->prepare_only ? zcgem_object_npages(obj) : 0);
+	pgoff_t npages = zcgem_object_npages(obj);
+	int ret;
+
+	for (;;) {
+		ret = zcgem_object_prepare(obj, 0, 0);
+		if (ret || !current_pages)
+			return ret;
+
+		ret = zcgem_object_lock(obj);
+		if (ret)
+			return ret;
+		ret = zcgem_object_acquire_current(obj, 0, npages, false);
+		if (ret == -EAGAIN && obj->pages)
+			ret = -EBUSY;
+		zcgem_object_unlock(obj);
+		if (ret != -EAGAIN)
+			return ret;
+	}
 }
 
 static int zcgem_attach_check(struct zcgem_object *obj, struct dma_buf_attachment *attach)
 {
 	int ret;
 
-	ret = zcgem_attach_prepare(obj);
+	ret = zcgem_attach_prepare(obj, obj->prepare_only || !attach->importer_ops);
 	if (ret || !attach->importer_ops)
 		return ret;
 
@@ -248,6 +269,8 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 	map->attach = attach;
 	map->dir = dir;
 	map->pages = zcgem_pages_get(obj->pages);
+	map->revocable = zcgem_attach_revocable(attach);
+	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps + map->revocable);
 	list_add_tail(&map->link, &obj->dma_maps);
 	atomic_long_inc(&zcgem_object_device(obj)->counters.dma_maps);
 	return &map->sgt;
@@ -269,14 +292,13 @@ static struct sg_table *zcgem_dmabuf_map(struct dma_buf_attachment *attach,
 }
 
 static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
-	map->revocable = zcgem_attach_revocable(attach);
-	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps + map->revocable);
 			       enum dma_data_direction dir)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(attach->dmabuf);
 	struct zcgem_dma_map *map = container_of(sgt, struct zcgem_dma_map, sgt);
 
 	list_del(&map->link);
+	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps - map->revocable);
 	atomic_long_dec(&zcgem_object_device(obj)->counters.dma_maps);
 
 	/* With the direction it was mapped with, whatever the importer says. */
@@ -284,6 +306,8 @@ static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_tabl
 	sg_free_table(sgt);
 	zcgem_pages_put(map->pages);
 	kfree(map);
+	/* zcgem_ioctl_gem_revoke() may wait for this. */
+	wake_up_all(&zcgem_object_device(obj)->unmapped);
 }
 
 /*
@@ -298,7 +322,6 @@ static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
 	int ret;
 
 	ret = zcgem_object_lock(obj);
-	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps - map->revocable);
 	if (ret)
 		return ret;
 	list_for_each_entry(map, &obj->dma_maps, link) {
@@ -306,8 +329,6 @@ static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
 			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
 		else
 			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
-	/* zcgem_ioctl_gem_revoke() may wait for this. */
-	wake_up_all(&zcgem_object_device(obj)->unmapped);
 	}
 	zcgem_object_unlock(obj);
 	return 0;
