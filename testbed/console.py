@@ -39,6 +39,11 @@ ACCOUNT_LINES = 6
 # A report's own trace comes after registers, or after the locks that are held.
 REPORT_LINES = 80
 
+# A limit of DMA_API_DEBUG's own, which stops counting there: how many devices have the same memory
+# mapped at a time is up to the clients, and to luck where threads import and close.
+LIMIT_BEGINS, LIMIT_ENDS = r"\[ cut here \]", r"\[ end trace "
+LIMIT = r"DMA-API: exceeded 7 overlapping mappings of cacheline "
+
 
 def _allowed(path=pathlib.Path(__file__).with_name("console-allow.txt")):
     """Lines of the stock kernel that are known to mean nothing, each under its reason."""
@@ -63,9 +68,22 @@ def allowed(line):
     return any(pattern.search(line) for pattern in ALLOWED)
 
 
+def without_limit(lines):
+    """Lines without the warnings of that limit."""
+    rest = list(lines)
+    for number in reversed([n for n, line in enumerate(rest) if re.search(LIMIT, line)]):
+        begin = next((n for n in range(number, max(number - 3, -1), -1)
+                      if re.search(LIMIT_BEGINS, rest[n])), None)
+        end = next((n for n in range(number, min(number + REPORT_LINES, len(rest)))
+                    if re.search(LIMIT_ENDS, rest[n])), None)
+        if begin is not None and end is not None:
+            del rest[begin:end + 1]
+    return rest
+
+
 def scan(text, context=12):
     """Reports in the order of the log. Lines that follow a report closely belong to it."""
-    lines = text.replace("\r", "").splitlines()
+    lines = without_limit(text.replace("\r", "").splitlines())
     reports, covered, last = [], -1, -REPORT_LINES
     for number, line in enumerate(lines):
         if number <= covered or allowed(line):

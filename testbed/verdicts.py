@@ -100,6 +100,14 @@ def _kernel_words():
            (["7.2 zcgem_a@oom"], []))
     yield ("a kill that nobody expects", _failures([_igt(kill)], log=OOM),
            (["7.2 zcgem_a@oom", "7.2 console@oom"], []))
+    lapse = "------------[ cut here ]------------\n{}\nWARNING: at dma/debug.c\nRIP: 0010:x\n" \
+            "Call Trace:\n---[ end trace 0 ]---\n"
+    limit = lapse.format("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1")
+    yield ("a limit of DMA_API_DEBUG",
+           [report.kind for report in console.scan(limit + "BUG: KASAN: x\n" + limit)], ["sanitizer"])
+    yield ("another word of DMA_API_DEBUG",
+           [report.kind for report in console.scan(lapse.format("DMA-API: x: mapping error"))],
+           ["warning"])
     for line, kinds in (("cp: page allocation failure: order:4, mode:0xcc0", ["allocation"]),
                         ("sysfs: cannot create duplicate filename '/x'", ["device"]),
                         ("zcgem zcgem: probe with driver zcgem failed with error -12", ["device"]),
