@@ -40,7 +40,7 @@
  * Description: The largest list is one dma-buf, page for page (class 14).
  *
  * SUBTEST: large
- * Description: More than the 64 MiB that udmabuf takes (class 2).
+ * Description: More than the 64 MiB that udmabuf takes before 7.3 (class 2).
  *
  * SUBTEST: hugetlb
  * Description: Scattered 4 KiB pages of huge ones, and the whole (class 6).
@@ -267,7 +267,7 @@ int igt_main()
 	igt_subtest("most-items")
 		zcgem_run_counted(fd, test_most_items);
 
-	igt_describe("More than the 64 MiB that udmabuf takes (class 2)");
+	igt_describe("More than the 64 MiB that udmabuf takes before 7.3 (class 2)");
 	igt_subtest("large")
 		zcgem_run_counted(fd, test_large);
 
