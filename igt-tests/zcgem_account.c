@@ -4,7 +4,7 @@
  * that a refusal leaves nothing charged.
  *
  * The work is done by processes of ordinary users that the test directs. How much
- * a user has left is found by wrapping, so the kernel's own count, which can be
+ * a user has left is found by having devices attach, so the kernel's own count, which can be
  * seen nowhere, is what is compared.
  */
 #include <errno.h>
@@ -20,6 +20,7 @@
 
 #include "igt.h"
 #include "igt_vgem.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
@@ -37,7 +38,7 @@
  * Description: Check what objects cost their creator.
  *
  * SUBTEST: over-limit
- * Description: A wrap above RLIMIT_MEMLOCK gives ENOMEM and charges nothing (class 11).
+ * Description: An attachment above RLIMIT_MEMLOCK gives ENOMEM and charges nothing (class 11).
  *
  * SUBTEST: exact-limit
  * Description: The limit can be used to the last page, and no further (class 11).
@@ -55,10 +56,10 @@
  * Description: A limit below what is charged refuses more and refunds right (class 11).
  *
  * SUBTEST: free-of-charge
- * Description: Objects of the pool and imports are not charged.
+ * Description: What no device can hold is not charged, nor what is another driver's.
  *
  * SUBTEST: overlapping
- * Description: Every page of an object is charged, also the same one twice.
+ * Description: A page is charged once an object, however often it is named.
  *
  * SUBTEST: failures
  * Description: Failure at every step of creation and export charges nothing (class 3, class 11).
@@ -73,7 +74,7 @@
  * Description: The driver's own tables are charged to the memory cgroup of who makes an object (class 11).
  *
  * SUBTEST: cycles
- * Description: Nothing drifts in 100000 wraps by two processes at once (class 11, class 16).
+ * Description: Nothing drifts in 100000 charges by two processes at once (class 11, class 16).
  */
 
 IGT_TEST_DESCRIPTION("Check what objects cost their creator");
@@ -93,7 +94,7 @@ static void test_over_limit(int fd)
 	zcgem_expect_room(&worker, LIMIT);
 	zcgem_take_snapshot(fd, &before);
 
-	igt_assert_eq(zcgem_ask(&worker, ORDER_WRAP, 2 * LIMIT), -ENOMEM);
+	igt_assert_eq(zcgem_ask(&worker, ORDER_WRAP_ATTACHED, 2 * LIMIT), -ENOMEM);
 	zcgem_check_leaks(fd, &before);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_WRAP_ADDRESS, 2 * LIMIT), -ENOMEM);
 	zcgem_check_leaks(fd, &before);
@@ -104,7 +105,7 @@ static void test_over_limit(int fd)
 
 static void test_exact_limit(int fd)
 {
-	const enum zcgem_order orders[] = { ORDER_WRAP, ORDER_WRAP_ADDRESS };
+	const enum zcgem_order orders[] = { ORDER_WRAP_ATTACHED, ORDER_WRAP_ADDRESS };
 	struct zcgem_worker worker;
 	unsigned int i;
 
@@ -138,9 +139,9 @@ static void test_sum_of_processes(int fd)
 	zcgem_start_worker(&workers[1], fd, USER, PAGES(LIMIT), false);
 	zcgem_start_worker(&workers[2], fd, OTHER_USER, PAGES(LIMIT), false);
 
-	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP, 160);
+	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP_ATTACHED, 160);
 	zcgem_expect_room(&workers[1], LIMIT - 160);
-	igt_assert_eq(zcgem_ask(&workers[1], ORDER_WRAP, 97), -ENOMEM);
+	igt_assert_eq(zcgem_ask(&workers[1], ORDER_WRAP_ATTACHED, 97), -ENOMEM);
 	zcgem_ask_handle(&workers[1], ORDER_WRAP_ADDRESS, 96);
 	zcgem_expect_room(&workers[0], 0);
 	/* each process shows its own only */
@@ -162,12 +163,12 @@ static void test_cap_ipc_lock(int fd)
 
 	zcgem_start_worker(&workers[0], fd, USER, PAGES(LIMIT), true);
 	zcgem_start_worker(&workers[1], fd, USER, PAGES(LIMIT), false);
-	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP, 2 * LIMIT);
+	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP_ATTACHED, 2 * LIMIT);
 	igt_assert_eq_u64(zcgem_charged_pages(fd), before + 2 * LIMIT);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_PINNED, 0), 2 * LIMIT);
 	/* the user's counter was left alone, going up and going down */
 	zcgem_expect_room(&workers[1], LIMIT);
-	zcgem_ask_handle(&workers[1], ORDER_WRAP, 100);
+	zcgem_ask_handle(&workers[1], ORDER_WRAP_ATTACHED, 100);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_CLOSE, handle), 0);
 	zcgem_expect_room(&workers[1], LIMIT - 100);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_PINNED, 0), 0);
@@ -181,7 +182,7 @@ static void test_unlimited(int fd)
 
 	zcgem_start_worker(&workers[0], fd, USER, RLIM_INFINITY, false);
 	zcgem_start_worker(&workers[1], fd, USER, PAGES(LIMIT), false);
-	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP, 2 * LIMIT);
+	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP_ATTACHED, 2 * LIMIT);
 	/* no limit is not no count */
 	zcgem_expect_room(&workers[1], 0);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_CLOSE, handle), 0);
@@ -195,7 +196,7 @@ static void test_lowered_limit(int fd)
 	uint32_t handle;
 
 	zcgem_start_worker(&worker, fd, USER, PAGES(LIMIT), false);
-	handle = zcgem_ask_handle(&worker, ORDER_WRAP, 100);
+	handle = zcgem_ask_handle(&worker, ORDER_WRAP_ATTACHED, 100);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_SET_LIMIT, 50), 0);
 	zcgem_expect_room(&worker, 0);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_CLOSE, handle), 0);
@@ -217,6 +218,12 @@ static void test_free_of_charge(int fd)
 	zcgem_start_worker(&worker, fd, USER, PAGES(LIMIT), false);
 	zcgem_ask_handle(&worker, ORDER_CREATE, 4 * LIMIT);
 	zcgem_expect_room(&worker, LIMIT);
+	/* nor is what the CPU maps */
+	handle = zcgem_ask_handle(&worker, ORDER_WRAP, 4 * LIMIT);
+	igt_assert_eq(zcgem_ask(&worker, ORDER_MAP, handle), 0);
+	zcgem_expect_room(&worker, LIMIT);
+	igt_assert_eq(zcgem_ask(&worker, ORDER_ATTACH, handle), -ENOMEM);
+	igt_assert_eq(zcgem_ask(&worker, ORDER_UNMAP, 0), 0);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_PINNED, 0), 0);
 	zcgem_end_workers(&worker, 1);
 
@@ -237,22 +244,26 @@ static void test_free_of_charge(int fd)
 static void test_overlapping(int fd)
 {
 	struct drm_zcgem_memfd_range ranges[4] = {};
-	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK), i;
+	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK), dmabuf, device, i;
 	struct drm_zcgem_gem_info info;
 	uint64_t before = zcgem_charged_pages(fd);
 	uint32_t handle;
 
+	require_importer();
 	for (i = 0; i < 4; i++)
 		ranges[i] = (struct drm_zcgem_memfd_range) {
 			.fd = memfd, .size = PAGES(8),
 		};
-	/* each page of the object counts, as each mapping does in RLIMIT_MEMLOCK */
 	handle = zcgem_wrap(fd, ranges, 4, 0);
+	dmabuf = zcgem_export(fd, handle);
+	device = importer_new(dmabuf, IMPORTER_FOLLOWS);
 	zcgem_info(fd, handle, &info);
-	igt_assert_eq_u64(info.charged, PAGES(32));
-	igt_assert_eq_u64(zcgem_charged_pages(fd), before + 32);
-	gem_close(fd, handle);
+	igt_assert_eq_u64(info.charged, PAGES(8));
+	igt_assert_eq_u64(zcgem_charged_pages(fd), before + 8);
+	close(device);
 	igt_assert_eq_u64(zcgem_charged_pages(fd), before);
+	close(dmabuf);
+	gem_close(fd, handle);
 	close(memfd);
 }
 
@@ -274,7 +285,7 @@ static void test_failures(int fd)
 	zcgem_change_setting("/proc/sys/vm/nr_hugepages", "0");
 	zcgem_start_worker(&workers[0], fd, USER, PAGES(4 * LIMIT), false);
 	zcgem_start_worker(&workers[1], fd, USER, PAGES(LIMIT), false);
-	zcgem_ask_handle(&workers[1], ORDER_WRAP, 40);
+	zcgem_ask_handle(&workers[1], ORDER_WRAP_ATTACHED, 40);
 	for (i = 0; i < FAIL_WAYS; i++) {
 		if (i == FAIL_NO_HUGE_PAGES && zcgem_free_huge_pages())
 			continue;
@@ -284,7 +295,6 @@ static void test_failures(int fd)
 		zcgem_expect_room(&workers[1], LIMIT - 40);
 	}
 	zcgem_end_workers(workers, 2);
-	zcgem_restore_settings();
 }
 
 static void test_shared_with_io_uring(int fd)
@@ -298,7 +308,7 @@ static void test_shared_with_io_uring(int fd)
 	igt_require_f(!err, "io_uring takes no buffer: %s\n", strerror(-err));
 	/* one counter for both */
 	zcgem_expect_room(&workers[1], LIMIT - 100);
-	zcgem_ask_handle(&workers[1], ORDER_WRAP, 50);
+	zcgem_ask_handle(&workers[1], ORDER_WRAP_ATTACHED, 50);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_UNREGISTER, 0), 0);
 	zcgem_expect_room(&workers[1], LIMIT - 50);
 	zcgem_end_workers(workers, 2);
@@ -326,7 +336,7 @@ static void test_agree(int fd)
 			held -= pages[i];
 		} else {
 			pages[i] = 1 + (random >> 40) % 60;
-			handle = zcgem_ask(&worker, random >> 63 ? ORDER_WRAP : ORDER_WRAP_ADDRESS,
+			handle = zcgem_ask(&worker, random >> 63 ? ORDER_WRAP_ATTACHED : ORDER_WRAP_ADDRESS,
 				     pages[i]);
 			if (held + pages[i] > LIMIT) {
 				igt_assert_eq(handle, -ENOMEM);
@@ -425,37 +435,44 @@ static void test_metadata(int fd)
 
 #define CYCLES	50000
 
-static void run_cycles(int node, unsigned int seed)
+/* Attach a device to pages of the memfd, and let it go. */
+static int attach_once(int node, int device, int memfd, uint64_t size)
 {
-	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
-	char *memory = zcgem_anonymous(PAGES(8));
+	uint32_t handle = zcgem_wrap_memfd(node, memfd, 0, size, 0);
+	int dmabuf = zcgem_export(node, handle);
+	int err = __importer_attach(device, dmabuf, IMPORTER_FOLLOWS, 0, 0);
+
+	if (!err)
+		importer_call(device, IMPORTER_DETACH, 0);
+	close(dmabuf);
+	gem_close(node, handle);
+	return err;
+}
+
+static void run_cycles(int node, int device, unsigned int seed)
+{
+	int memfd = zcgem_memfd(PAGES(16), F_SEAL_SHRINK);
+	char *memory = zcgem_anonymous(PAGES(16));
 	unsigned int rounds = zcgem_rounds(CYCLES), i;
 
-	zcgem_mark_all(memory, PAGES(8), 1);
+	madvise(memory, PAGES(16), MADV_NOHUGEPAGE);
+	zcgem_mark_all(memory, PAGES(16), 1);
 	for (i = 0; i < rounds; i++) {
-		uint64_t size = PAGES(1 + (i + seed) % 8);
+		/* every 16th is refused: the two of them may have 12 pages */
+		bool refused = i % 16 >= 14;
+		uint64_t size = refused ? PAGES(16) : PAGES(1 + (i + seed) % 8);
 		uint32_t handle;
 		int err;
 
-		/* every 16th is refused: the two of them may have 12 pages */
-		if (i % 16 == 15) {
-			struct drm_zcgem_memfd_range two[2] = {
-				{ .fd = memfd, .size = PAGES(8) },
-				{ .fd = memfd, .size = PAGES(8) },
-			};
-
-			err = __zcgem_wrap(node, two, 2, 0, &handle);
-			igt_assert_eq(err, -ENOMEM);
-			continue;
-		}
-		if (i & 1)
+		if (i & 1) {
 			err = __zcgem_wrap_address(node, memory, size, 0, &handle);
-		else
-			err = __zcgem_wrap_file(node, memfd, size, 0, &handle);
-		if (err)
+			if (!err)
+				gem_close(node, handle);
+		} else {
+			err = attach_once(node, device, memfd, size);
+		}
+		if (err || refused)
 			igt_assert_eq(err, -ENOMEM);
-		else
-			igt_assert_eq(__zcgem_close(node, handle), 0);
 	}
 }
 
@@ -465,13 +482,14 @@ static void test_cycles(int fd)
 	struct zcgem_worker worker;
 
 	igt_require_f(!geteuid(), "only root can become another user\n");
+	require_importer();
 	zcgem_take_snapshot(fd, &before);
 	igt_fork(child, 2) {
-		int node = drm_reopen_driver(fd);
+		int node = drm_reopen_driver(fd), device = importer_open();
 
 		zcgem_set_memlock(PAGES(12));
 		zcgem_become_user(USER, false);
-		run_cycles(node, child);
+		run_cycles(node, device, child);
 		igt_assert_eq_u64(zcgem_read_key("/proc/self/status", "VmPin"), 0);
 	}
 	igt_waitchildren();
@@ -482,6 +500,14 @@ static void test_cycles(int fd)
 	zcgem_end_workers(&worker, 1);
 }
 
+/* With RLIMIT_MEMLOCK as the only limit. */
+static void run(int fd, void (*test)(int))
+{
+	zcgem_change_setting(ZCGEM_USER_PERCENT, "0");
+	zcgem_run_counted(fd, test);
+	zcgem_restore_settings();
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -489,57 +515,57 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("A wrap above RLIMIT_MEMLOCK gives ENOMEM and charges nothing (class 11)");
+	igt_describe("An attachment above RLIMIT_MEMLOCK gives ENOMEM and charges nothing (class 11)");
 	igt_subtest("over-limit")
-		zcgem_run_counted(fd, test_over_limit);
+		run(fd, test_over_limit);
 
 	igt_describe("The limit can be used to the last page, and no further (class 11)");
 	igt_subtest("exact-limit")
-		zcgem_run_counted(fd, test_exact_limit);
+		run(fd, test_exact_limit);
 
 	igt_describe("All processes of a user share one limit, and no others do (class 11)");
 	igt_subtest("sum-of-processes")
-		zcgem_run_counted(fd, test_sum_of_processes);
+		run(fd, test_sum_of_processes);
 
 	igt_describe("CAP_IPC_LOCK lifts the limit and leaves the user's count alone (class 11)");
 	igt_subtest("cap-ipc-lock")
-		zcgem_run_counted(fd, test_cap_ipc_lock);
+		run(fd, test_cap_ipc_lock);
 
 	igt_describe("A process without a limit uses up that of the user's others (class 11)");
 	igt_subtest("unlimited")
-		zcgem_run_counted(fd, test_unlimited);
+		run(fd, test_unlimited);
 
 	igt_describe("A limit below what is charged refuses more and refunds right (class 11)");
 	igt_subtest("lowered-limit")
-		zcgem_run_counted(fd, test_lowered_limit);
+		run(fd, test_lowered_limit);
 
-	igt_describe("Objects of the pool and imports are not charged");
+	igt_describe("What no device can hold is not charged, nor what is another driver's");
 	igt_subtest("free-of-charge")
-		zcgem_run_counted(fd, test_free_of_charge);
+		run(fd, test_free_of_charge);
 
-	igt_describe("Every page of an object is charged, also the same one twice");
+	igt_describe("A page is charged once an object, however often it is named");
 	igt_subtest("overlapping")
-		zcgem_run_counted(fd, test_overlapping);
+		run(fd, test_overlapping);
 
 	igt_describe("Failure at every step of creation and export charges nothing (class 3, class 11)");
 	igt_subtest("failures")
-		zcgem_run_counted(fd, test_failures);
+		run(fd, test_failures);
 
 	igt_describe("Objects and fixed buffers of io_uring use up one limit (class 11)");
 	igt_subtest("shared-with-io-uring")
-		zcgem_run_counted(fd, test_shared_with_io_uring);
+		run(fd, test_shared_with_io_uring);
 
 	igt_describe("The driver's count, the process's status and what the limit leaves always agree (class 11, class 16)");
 	igt_subtest("agree")
-		zcgem_run_counted(fd, test_agree);
+		run(fd, test_agree);
 
 	igt_describe("The driver's own tables are charged to the memory cgroup of who makes an object (class 11)");
 	igt_subtest("metadata")
-		zcgem_run_counted(fd, test_metadata);
+		run(fd, test_metadata);
 
-	igt_describe("Nothing drifts in 100000 wraps by two processes at once (class 11, class 16)");
+	igt_describe("Nothing drifts in 100000 charges by two processes at once (class 11, class 16)");
 	igt_subtest("cycles")
-		zcgem_run_counted(fd, test_cycles);
+		run(fd, test_cycles);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -2,7 +2,7 @@
 /*
  * When a charge against RLIMIT_MEMLOCK is refunded, and to whom: objects that outlive the
  * process, the program, the node or the handle that they were made by.
- * 
+ *
  * The work is done by processes of ordinary users that the test directs, as in
  * zcgem_account.c.
  */
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
@@ -26,10 +27,13 @@
  * Description: Check when what objects cost is refunded, and to whom.
  *
  * SUBTEST: evicted
- * Description: An evicted object stays charged (class 11).
+ * Description: An evicted object stays charged while a device is attached (class 11).
  *
  * SUBTEST: creator-exits
- * Description: The charge stays while a dma-buf outlives its creator, and is refunded once (class 11).
+ * Description: The charge stays while a device or a dma-buf outlives the creator, and is refunded once (class 11).
+ *
+ * SUBTEST: last-holder
+ * Description: The first device charges the creator, the last one that goes refunds it (class 11).
  *
  * SUBTEST: other-user
  * Description: A node passed to another user: each refund goes to who was charged (class 11).
@@ -61,9 +65,9 @@ static void test_evicted(int fd)
 	uint32_t handle;
 
 	zcgem_start_worker(&worker, fd, USER, PAGES(LIMIT), false);
-	handle = zcgem_ask_handle(&worker, ORDER_WRAP, 100);
+	handle = zcgem_ask_handle(&worker, ORDER_WRAP_ATTACHED, 100);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_EVICT, handle), 0);
-	/* else coming back could fail for lack of a limit */
+	/* or the device's next mapping could fail for lack of a limit */
 	zcgem_expect_room(&worker, LIMIT - 100);
 	igt_assert_eq(zcgem_ask(&worker, ORDER_MAP, handle), 0);
 	zcgem_expect_room(&worker, LIMIT - 100);
@@ -82,7 +86,7 @@ static void start_pair(struct zcgem_worker *workers, int fd)
 {
 	zcgem_start_worker(&workers[0], fd, USER, PAGES(LIMIT), false);
 	zcgem_start_worker(&workers[1], fd, USER, PAGES(LIMIT), false);
-	zcgem_ask_handle(&workers[1], ORDER_WRAP, 40);
+	zcgem_ask_handle(&workers[1], ORDER_WRAP_ATTACHED, 40);
 	zcgem_expect_room(&workers[1], LIMIT - 40);
 }
 
@@ -93,27 +97,64 @@ static void end_first(struct zcgem_worker *workers)
 	zcgem_close_line(&workers[0].line);
 }
 
+/* What holds the object at the end: a device, or of an address range the dma-buf. */
+static void exit_before(int fd, enum zcgem_order order)
+{
+	uint64_t before = zcgem_charged_pages(fd);
+	bool attach = order == ORDER_WRAP;
+	struct zcgem_worker workers[2];
+	int dmabuf, held;
+
+	start_pair(workers, fd);
+	dmabuf = zcgem_ask_fd(&workers[0], ORDER_SEND_EXPORT,
+			      zcgem_ask_handle(&workers[0], order, 100));
+	held = attach ? importer_new(dmabuf, IMPORTER_FOLLOWS) : dup(dmabuf);
+	close(dmabuf);
+	end_first(workers);
+	zcgem_expect_room(&workers[1], LIMIT - 140);
+	igt_assert_eq_u64(zcgem_charged_pages(fd), before + 140);
+	close(held);
+	zcgem_expect_room(&workers[1], LIMIT - 40);
+	igt_assert_eq_u64(zcgem_charged_pages(fd), before + 40);
+	zcgem_end_workers(&workers[1], 1);
+}
+
 static void test_creator_exits(int fd)
 {
-	const enum zcgem_order orders[] = { ORDER_WRAP, ORDER_WRAP_ADDRESS };
-	unsigned int i;
+	exit_before(fd, ORDER_WRAP);
+	exit_before(fd, ORDER_WRAP_ADDRESS);
+}
 
-	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		uint64_t before = zcgem_charged_pages(fd);
-		struct zcgem_worker workers[2];
-		int dmabuf;
+/* Each attachment, pin and kernel mapping by another user's device; the last one refunds. */
+static void test_last_holder(int fd)
+{
+	struct zcgem_worker workers[2];
+	int dmabuf, device[2];
+	uint32_t handle;
 
-		start_pair(workers, fd);
-		dmabuf = zcgem_ask_fd(&workers[0], ORDER_SEND_EXPORT,
-				zcgem_ask_handle(&workers[0], orders[i], 100));
-		end_first(workers);
-		zcgem_expect_room(&workers[1], LIMIT - 140);
-		igt_assert_eq_u64(zcgem_charged_pages(fd), before + 140);
-		close(dmabuf);
-		zcgem_expect_room(&workers[1], LIMIT - 40);
-		igt_assert_eq_u64(zcgem_charged_pages(fd), before + 40);
-		zcgem_end_workers(&workers[1], 1);
-	}
+	start_pair(workers, fd);
+	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP, 100);
+	dmabuf = zcgem_ask_fd(&workers[0], ORDER_SEND_EXPORT, handle);
+	zcgem_expect_room(&workers[1], LIMIT - 40);
+	device[0] = importer_new(dmabuf, IMPORTER_FOLLOWS);
+	zcgem_expect_room(&workers[1], LIMIT - 140);
+	device[1] = importer_new(dmabuf, IMPORTER_FOLLOWS);
+	importer_call(device[0], IMPORTER_VMAP, 0);
+	importer_call(device[1], IMPORTER_PIN, 0);
+	importer_call(device[1], IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+	zcgem_expect_room(&workers[1], LIMIT - 140);
+	importer_call(device[1], IMPORTER_UNMAP, 0);
+	importer_call(device[1], IMPORTER_UNPIN, 0);
+	close(device[1]);
+	igt_assert_eq(zcgem_ask(&workers[0], ORDER_CLOSE, handle), 0);
+	zcgem_expect_room(&workers[1], LIMIT - 140);
+	importer_call(device[0], IMPORTER_VUNMAP, 0);
+	zcgem_expect_room(&workers[1], LIMIT - 140);
+	close(device[0]);
+	zcgem_expect_room(&workers[1], LIMIT - 40);
+	close(dmabuf);
+	zcgem_expect_room(&workers[1], LIMIT - 40);
+	zcgem_end_workers(workers, 2);
 }
 
 static void test_other_user(int fd)
@@ -124,7 +165,7 @@ static void test_other_user(int fd)
 
 	start_pair(workers, fd);
 	zcgem_start_worker(&workers[2], fd, OTHER_USER, PAGES(LIMIT), false);
-	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP, 100);
+	handle = zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 100);
 	node = zcgem_ask_fd(&workers[0], ORDER_SEND_NODE, 0);
 	zcgem_tell(&workers[2], ORDER_TAKE_NODE, 0);
 	zcgem_send_fd(workers[2].line.end[0], node);
@@ -136,7 +177,7 @@ static void test_other_user(int fd)
 	zcgem_expect_room(&workers[1], LIMIT - 140);
 	zcgem_expect_room(&workers[2], LIMIT);
 	/* what the new owner makes is the new owner's */
-	zcgem_ask_handle(&workers[2], ORDER_WRAP, 20);
+	zcgem_ask_handle(&workers[2], ORDER_WRAP_ATTACHED, 20);
 	zcgem_expect_room(&workers[2], LIMIT - 20);
 	zcgem_expect_room(&workers[1], LIMIT - 140);
 
@@ -152,7 +193,7 @@ static void test_dmabuf_outlives_node(int fd)
 	struct zcgem_worker workers[2];
 
 	start_pair(workers, fd);
-	igt_assert_eq(zcgem_ask(&workers[0], ORDER_EXPORT, zcgem_ask_handle(&workers[0], ORDER_WRAP, 100)), 0);
+	igt_assert_eq(zcgem_ask(&workers[0], ORDER_EXPORT, zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 100)), 0);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_CLOSE_NODE, 0), 0);
 	zcgem_expect_room(&workers[1], LIMIT - 140);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_PINNED, 0), 100);
@@ -167,7 +208,7 @@ static void test_mapping_outlives_node(int fd)
 	struct zcgem_worker workers[2];
 
 	start_pair(workers, fd);
-	igt_assert_eq(zcgem_ask(&workers[0], ORDER_MAP, zcgem_ask_handle(&workers[0], ORDER_WRAP, 100)), 0);
+	igt_assert_eq(zcgem_ask(&workers[0], ORDER_MAP, zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 100)), 0);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_CLOSE_NODE, 0), 0);
 	zcgem_expect_room(&workers[1], LIMIT - 140);
 	igt_assert_eq(zcgem_ask(&workers[0], ORDER_UNMAP, 0), 0);
@@ -181,7 +222,7 @@ static void test_fork(int fd)
 	struct zcgem_line line;
 
 	start_pair(workers, fd);
-	zcgem_ask_handle(&workers[0], ORDER_WRAP, 100);
+	zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 100);
 	zcgem_open_line(&line);
 	zcgem_tell(&workers[0], ORDER_FORK, 0);
 	zcgem_send_fd(workers[0].line.end[0], line.end[1]);
@@ -219,7 +260,7 @@ static void test_exec(int fd)
 	pid_t pid;
 
 	start_pair(workers, fd);
-	zcgem_ask_handle(&workers[0], ORDER_WRAP, 100);
+	zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 100);
 	zcgem_ask_handle(&workers[0], ORDER_WRAP_ADDRESS, 10);
 	zcgem_expect_room(&workers[1], LIMIT - 150);
 	pid = zcgem_ask(&workers[0], ORDER_PID, 0);
@@ -235,6 +276,14 @@ static void test_exec(int fd)
 	zcgem_end_workers(&workers[1], 1);
 }
 
+/* With RLIMIT_MEMLOCK as the only limit. */
+static void run(int fd, void (*test)(int))
+{
+	zcgem_change_setting(ZCGEM_USER_PERCENT, "0");
+	zcgem_run_counted(fd, test);
+	zcgem_restore_settings();
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -242,33 +291,37 @@ int igt_main()
 	igt_fixture()
 		fd = zcgem_open();
 
-	igt_describe("An evicted object stays charged (class 11)");
+	igt_describe("An evicted object stays charged while a device is attached (class 11)");
 	igt_subtest("evicted")
-		zcgem_run_counted(fd, test_evicted);
+		run(fd, test_evicted);
 
-	igt_describe("The charge stays while a dma-buf outlives its creator, and is refunded once (class 11)");
+	igt_describe("The charge stays while a device or a dma-buf outlives the creator, and is refunded once (class 11)");
 	igt_subtest("creator-exits")
-		zcgem_run_counted(fd, test_creator_exits);
+		run(fd, test_creator_exits);
+
+	igt_describe("The first device charges the creator, the last one that goes refunds it (class 11)");
+	igt_subtest("last-holder")
+		run(fd, test_last_holder);
 
 	igt_describe("A node passed to another user: each refund goes to who was charged (class 11)");
 	igt_subtest("other-user")
-		zcgem_run_counted(fd, test_other_user);
+		run(fd, test_other_user);
 
 	igt_describe("The charge stays while a dma-buf outlives the node (class 11)");
 	igt_subtest("dmabuf-outlives-node")
-		zcgem_run_counted(fd, test_dmabuf_outlives_node);
+		run(fd, test_dmabuf_outlives_node);
 
 	igt_describe("The charge stays while a mapping outlives the node (class 11)");
 	igt_subtest("mapping-outlives-node")
-		zcgem_run_counted(fd, test_mapping_outlives_node);
+		run(fd, test_mapping_outlives_node);
 
 	igt_describe("A fork charges nothing, and its last holder refunds once (class 11)");
 	igt_subtest("fork")
-		zcgem_run_counted(fd, test_fork);
+		run(fd, test_fork);
 
 	igt_describe("The charge stays over exec, which has another address space (class 11)");
 	igt_subtest("exec")
-		zcgem_run_counted(fd, test_exec);
+		run(fd, test_exec);
 
 	igt_fixture()
 		drm_close_driver(fd);

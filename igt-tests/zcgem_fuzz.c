@@ -20,6 +20,7 @@
 #include "fuzz/garbage.h"
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 
 /**
@@ -433,6 +434,8 @@ int igt_main()
 
 	igt_fixture() {
 		open_devices(&devices);
+		/* RLIMIT_MEMLOCK is the limit */
+		zcgem_change_setting(ZCGEM_USER_PERCENT, "0");
 	}
 
 	igt_describe("Contents, errno and counts after random sequences of calls are the model's");
@@ -459,6 +462,8 @@ int igt_main()
 	igt_subtest("replay")
 		test_replay(&devices);
 
-	igt_fixture()
+	igt_fixture() {
+		zcgem_restore_settings();
 		close_devices(&devices);
+	}
 }

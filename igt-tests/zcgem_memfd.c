@@ -68,9 +68,6 @@
  *
  * SUBTEST: sealed-later
  * Description: A memfd that is sealed is not written through an older object (class 5).
- *
- * SUBTEST: memlock-limit
- * Description: A user pins as much as RLIMIT_MEMLOCK allows and gets it back (class 11).
  */
 
 IGT_TEST_DESCRIPTION("Check objects of memfd ranges");
@@ -625,38 +622,6 @@ static void test_sealed_later(int fd)
 	close(memfd);
 }
 
-static void test_memlock_limit(int fd)
-{
-	const struct rlimit limit = { PAGES(64), PAGES(64) };
-	int memfd = zcgem_memfd(PAGES(128), F_SEAL_SHRINK);
-
-	igt_fork(child, 1) {
-		uint32_t handle[2], i;
-
-		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
-		/* another user, without the capability not to be limited */
-		igt_assert_eq(setgid(65534), 0);
-		igt_assert_eq(setuid(65534), 0);
-
-		igt_assert_eq(__zcgem_try_range(fd, memfd, 0, PAGES(65), 0), -ENOMEM);
-		handle[0] = zcgem_wrap_memfd(fd, memfd, 0, PAGES(40), 0);
-		handle[1] = zcgem_wrap_memfd(fd, memfd, 0, PAGES(24), 0);
-		igt_assert_eq(__zcgem_try_range(fd, memfd, 0, PAGES(1), 0), -ENOMEM);
-		gem_close(fd, handle[0]);
-		igt_assert_eq(__zcgem_try_range(fd, memfd, 0, PAGES(41), 0), -ENOMEM);
-		igt_assert_eq(__zcgem_try_range(fd, memfd, 0, PAGES(40), 0), 0);
-		gem_close(fd, handle[1]);
-
-		for (i = 0; i < 100; i++) {
-			igt_assert_eq(__zcgem_try_range(fd, memfd, 0, PAGES(64), 0), 0);
-			igt_assert_eq(__zcgem_try_range(fd, memfd, PAGES(128), PAGES(1), 0),
-				      -EINVAL);
-		}
-	}
-	igt_waitchildren();
-	close(memfd);
-}
-
 int igt_main()
 {
 	int fd = -1;
@@ -723,10 +688,6 @@ int igt_main()
 	igt_describe("A memfd that is sealed is not written through an older object (class 5)");
 	igt_subtest("sealed-later")
 		zcgem_run_counted(fd, test_sealed_later);
-
-	igt_describe("A user pins as much as RLIMIT_MEMLOCK allows and gets it back (class 11)");
-	igt_subtest("memlock-limit")
-		zcgem_run_counted(fd, test_memlock_limit);
 
 	igt_fixture()
 		drm_close_driver(fd);

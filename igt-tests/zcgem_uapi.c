@@ -80,7 +80,7 @@ static void test_get_param(int fd)
 	uint64_t value;
 	uint32_t param;
 
-	for (param = 0; param <= DRM_ZCGEM_PARAM_JOB_TIMEOUT; param++)
+	for (param = 0; param <= DRM_ZCGEM_PARAM_USER_SHARE; param++)
 		igt_assert_f(!__zcgem_get_param(fd, param, &value), "parameter %u\n", param);
 	igt_assert_eq(__zcgem_get_param(fd, param, &value), -EINVAL);
 

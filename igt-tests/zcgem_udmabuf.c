@@ -68,9 +68,6 @@
  *
  * SUBTEST: same-answers
  * Description: /dev/udmabuf itself answers alike.
- *
- * SUBTEST: memlock-limit
- * Description: A user gets as much as RLIMIT_MEMLOCK allows (class 11).
  */
 
 IGT_TEST_DESCRIPTION("Check udmabuf's ioctls");
@@ -483,28 +480,6 @@ static void test_same_answers(int fd)
 	close(udmabuf);
 }
 
-static void test_memlock_limit(int fd)
-{
-	const struct rlimit limit = { PAGES(64), PAGES(64) };
-	int memfd = zcgem_memfd(PAGES(128), F_SEAL_SHRINK);
-
-	igt_fork(child, 1) {
-		int first, second;
-
-		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
-		/* a user that nobody else is, without CAP_IPC_LOCK */
-		igt_assert_eq(setresuid(65432, 65432, 65432), 0);
-		igt_assert_eq(__udmabuf_create(fd, memfd, 0, PAGES(65), 0), -ENOMEM);
-		first = udmabuf_create_pages(fd, memfd, 0, 40);
-		igt_assert_eq(__udmabuf_create(fd, memfd, PAGES(40), PAGES(25), 0), -ENOMEM);
-		second = udmabuf_create_pages(fd, memfd, 40, 24);
-		close(first);
-		close(second);
-	}
-	igt_waitchildren();
-	close(memfd);
-}
-
 int igt_main()
 {
 	int fd = -1;
@@ -560,9 +535,6 @@ int igt_main()
 	igt_subtest("same-answers")
 		zcgem_run_counted(fd, test_same_answers);
 
-	igt_describe("A user gets as much as RLIMIT_MEMLOCK allows (class 11)");
-	igt_subtest("memlock-limit")
-		zcgem_run_counted(fd, test_memlock_limit);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -73,8 +73,8 @@ def groups():
         Group("failure", "igt", timeout=300, programs=["zcgem_failure"], named=True),
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", stock=False, debug=True),
         Group("memory", "igt", timeout=500,
-              programs=["zcgem_account", "zcgem_account_refund", "zcgem_fdinfo",
-                        "zcgem_long_lists", "zcgem_pool", "zcgem_residency",
+              programs=["zcgem_account", "zcgem_account_refund", "zcgem_account_share",
+                        "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool", "zcgem_residency",
                         "zcgem_userptr", "zcgem_userptr_fork", "zcgem_userptr_mm"]),
         # Its last test has the OOM killer end a program beside objects of udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],

@@ -143,14 +143,9 @@ struct zcgem_object *zcgem_memfd_finish(struct zcgem_memfd *memfd)
 		return ERR_PTR(-ENOMEM);
 	}
 	obj->readonly = memfd->readonly;
+	obj->in_order = zcgem_memfd_in_order(memfd);
 	obj->reclaimable = zcgem_memfd_any_shmem(memfd);
 	obj->prepare_only = !ZCGEM_PIN_RESERVES_HUGETLB && zcgem_memfd_any_hugetlb(memfd);
-
-	ret = zcgem_object_charge(obj, size);
-	if (ret) {
-		zcgem_object_abandon(obj);
-		return ERR_PTR(ret);
-	}
 
 	ret = zcgem_object_init(obj, size, NULL);
 	if (ret)

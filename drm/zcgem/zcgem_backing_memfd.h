@@ -82,6 +82,7 @@ int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size);
 void zcgem_memfd_trim(struct zcgem_memfd *memfd);
 void zcgem_memfd_abandon(struct zcgem_memfd *memfd);
 bool zcgem_memfd_any_hugetlb(struct zcgem_memfd *memfd);
+bool zcgem_memfd_in_order(const struct zcgem_memfd *memfd);
 bool zcgem_memfd_any_shmem(struct zcgem_memfd *memfd);
 unsigned int zcgem_memfd_find(const struct zcgem_memfd *memfd, pgoff_t page);
 

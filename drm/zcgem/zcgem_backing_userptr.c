@@ -234,6 +234,20 @@ static int zcgem_userptr_add_range(struct drm_device *drm, struct zcgem_userptr 
 	return 0;
 }
 
+/* Charge what the pins keep in place of what was charged before it was known. */
+static int zcgem_userptr_hold(struct zcgem_object *obj)
+{
+	int ret;
+
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	zcgem_object_refund(obj);
+	ret = zcgem_object_hold(obj);
+	zcgem_object_unlock(obj);
+	return ret;
+}
+
 static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
 						 struct zcgem_userptr *userptr)
 {
@@ -247,7 +261,8 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
 	}
 	obj->readonly = userptr->readonly;
 
-	ret = zcgem_object_charge(obj, userptr->size);
+	/* Before anything is pinned, as if no folio was larger than a page and none named twice. */
+	ret = zcgem_object_charge(obj, userptr->size >> PAGE_SHIFT);
 	if (ret) {
 		zcgem_object_abandon(obj);
 		return ERR_PTR(ret);
@@ -259,6 +274,8 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
 	ret = zcgem_object_prepare(obj, 0, 0);
 	zcgem_table_free(userptr->ranges);
 	userptr->ranges = NULL;
+	if (!ret)
+		ret = zcgem_userptr_hold(obj);
 	if (ret) {
 		drm_gem_object_put(&obj->bo.base);
 		return ERR_PTR(ret);

@@ -177,6 +177,9 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_JOB_TIMEOUT:
 		args->value = ZCGEM_JOB_SECONDS * NSEC_PER_SEC;
 		return 0;
+	case DRM_ZCGEM_PARAM_USER_SHARE:
+		args->value = zcgem_user_share();
+		return 0;
 	default:
 		return zcgem_refuse(drm, -EINVAL, "unknown parameter %u", args->param);
 	}

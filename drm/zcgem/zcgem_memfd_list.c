@@ -265,6 +265,24 @@ void zcgem_memfd_trim(struct zcgem_memfd *memfd)
 }
 
 /**
+ * zcgem_memfd_in_order() - Do the ranges follow one another in one file?
+ * @memfd: a complete list
+ *
+ * Return: false if a page may be named twice, or a folio by ranges that are not neighbours.
+ */
+bool zcgem_memfd_in_order(const struct zcgem_memfd *memfd)
+{
+	unsigned int i;
+
+	for (i = 1; i < memfd->nr_ranges; i++)
+		if (memfd->ranges[i].file != memfd->ranges[0].file ||
+		    memfd->ranges[i].start < memfd->ranges[i - 1].start +
+					     zcgem_memfd_range_pages(memfd, i - 1))
+			return false;
+	return true;
+}
+
+/**
  * zcgem_memfd_any_hugetlb() - Is a range on hugetlbfs?
  * @memfd: the list
  *

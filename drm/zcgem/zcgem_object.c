@@ -61,6 +61,10 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
 	if (!obj)
 		return NULL;
+	if (zcgem_charge_init(&obj->charge)) {
+		kfree(obj);
+		return NULL;
+	}
 
 	obj->ops = ops;
 	obj->backing = backing;
@@ -81,12 +85,10 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 
 static void zcgem_object_free_parts(struct zcgem_object *obj)
 {
-	struct zcgem_device *zdev = zcgem_object_device(obj);
-
 	if (obj->ops->free)
 		obj->ops->free(obj);
-	atomic_long_sub(obj->charge.npages, &zdev->counters.charged_pages);
-	zcgem_uncharge(&obj->charge);
+	zcgem_object_refund(obj);
+	zcgem_charge_fini(&obj->charge);
 	kfree(obj);
 }
 
@@ -97,29 +99,6 @@ static void zcgem_object_free_parts(struct zcgem_object *obj)
 void zcgem_object_abandon(struct zcgem_object *obj)
 {
 	zcgem_object_free_parts(obj);
-}
-
-/**
- * zcgem_object_charge() - Charge an object to its creator.
- * @obj: an object that is being made by the current process
- * @size: bytes
- *
- * Return: 0 or -ENOMEM.
- */
-int zcgem_object_charge(struct zcgem_object *obj, u64 size)
-{
-	struct zcgem_device *zdev = zcgem_object_device(obj);
-	int ret;
-
-	ret = zcgem_charge(&obj->charge, size >> PAGE_SHIFT);
-	if (ret) {
-		drm_dbg_ratelimited(&zdev->drm,
-				    "%s[%d]: %llu bytes are over the user's RLIMIT_MEMLOCK\n",
-				    obj->comm, obj->creator, size);
-		return ret;
-	}
-	atomic_long_add(obj->charge.npages, &zdev->counters.charged_pages);
-	return 0;
 }
 
 /**

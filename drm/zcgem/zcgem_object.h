@@ -207,8 +207,17 @@ struct zcgem_object {
 	/** @evictions: How often the pages were taken back. */
 	atomic64_t evictions;
 
-	/** @charge: What the creator's RLIMIT_MEMLOCK was charged. */
+	/** @charge: Who pays, and what is charged now. Changed under dma_resv. */
 	struct zcgem_charge charge;
+
+	/**
+	 * @holds: Attachments and pins, for which the object is charged. One more for an
+	 * address range. Protected by dma_resv.
+	 */
+	unsigned int holds;
+
+	/** @in_order: The pages are of one file, in its order and none twice. */
+	bool in_order;
 
 	/** @link: In &zcgem_device.objects. */
 	struct list_head link;
@@ -261,7 +270,6 @@ int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 void zcgem_object_abandon(struct zcgem_object *obj);
 int zcgem_object_lock(struct zcgem_object *obj);
 void zcgem_object_unlock(struct zcgem_object *obj);
-int zcgem_object_charge(struct zcgem_object *obj, u64 size);
 pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
 
 extern const struct drm_gem_object_funcs zcgem_gem_funcs;
@@ -281,6 +289,13 @@ int zcgem_object_revoke(struct zcgem_object *obj, bool wait);
 int zcgem_object_evict(struct zcgem_object *obj, bool wait);
 int zcgem_object_when_idle(struct zcgem_object *obj,
 			   int (*step)(struct zcgem_object *obj, bool wait));
+
+/* zcgem_hold.c */
+int zcgem_object_charge(struct zcgem_object *obj, unsigned long npages);
+int zcgem_object_recharge(struct zcgem_object *obj);
+void zcgem_object_refund(struct zcgem_object *obj);
+int zcgem_object_hold(struct zcgem_object *obj);
+void zcgem_object_unhold(struct zcgem_object *obj);
 
 /* zcgem_vmap.c */
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait);

@@ -67,6 +67,12 @@ struct zcgem_pages {
 	/** @nr_pins: Number of those pins. */
 	unsigned long nr_pins;
 
+	/**
+	 * @locked: Pages of the whole folios that the set keeps, 0 until they are counted.
+	 * Protected by dma_resv.
+	 */
+	unsigned long locked;
+
 	/** @sealed: The set is complete and counted. */
 	bool sealed;
 };

@@ -31,6 +31,7 @@
 #include <linux/dma-resv.h>
 #include <linux/iommu.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -100,49 +101,47 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 }
 
 /*
- * Locks may be taken here that mapping, under dma_resv, must not take. With the attachment
- * counted, pages that only prepare can get are not evicted any more.
+ * dma_resv held. Success is a promise: no mapping by the device fails for the creator's limit.
  *
  * An importing device's object_name_lock is held around this, and then around the pin of an
  * importer that does not follow moves, so nothing waits for fences: when there are some on
  * pages that have left their file, the importer must come again.
  */
-static int zcgem_attach_prepare(struct zcgem_object *obj, bool current_pages)
+static int zcgem_attach_locked(struct zcgem_object *obj, struct dma_buf_attachment *attach)
 {
-	pgoff_t npages = zcgem_object_npages(obj);
 	int ret;
 
-	for (;;) {
-		ret = zcgem_object_prepare(obj, 0, 0);
-		if (ret || !current_pages)
-			return ret;
-
-		ret = zcgem_object_lock(obj);
-		if (ret)
-			return ret;
-		ret = zcgem_object_acquire_current(obj, 0, npages, false);
-		if (ret == -EAGAIN && obj->pages)
-			ret = -EBUSY;
-		zcgem_object_unlock(obj);
-		if (ret != -EAGAIN)
-			return ret;
-	}
+	if (obj->prepare_only || !attach->importer_ops)
+		ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), false);
+	else
+		ret = zcgem_object_acquire(obj);
+	if (ret == -EAGAIN && obj->pages)
+		ret = -EBUSY;
+	if (!ret && attach->importer_ops)
+		ret = zcgem_check_reach(obj, attach->dev);
+	return ret ?: zcgem_object_hold(obj);
 }
 
+/*
+ * Locks may be taken here that mapping, under dma_resv, must not take. With the attachment
+ * counted, pages that only prepare can get are not evicted any more.
+ */
 static int zcgem_attach_check(struct zcgem_object *obj, struct dma_buf_attachment *attach)
 {
 	int ret;
 
-	ret = zcgem_attach_prepare(obj, obj->prepare_only || !attach->importer_ops);
-	if (ret || !attach->importer_ops)
-		return ret;
-
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
-	if (obj->pages)
-		ret = zcgem_check_reach(obj, attach->dev);
-	zcgem_object_unlock(obj);
+	do {
+		ret = zcgem_object_prepare(obj, 0, 0);
+		if (ret)
+			return ret;
+		ret = zcgem_object_lock(obj);
+		if (ret)
+			return ret;
+		ret = zcgem_attach_locked(obj, attach);
+		zcgem_object_unlock(obj);
+		if (ret == -EAGAIN && fatal_signal_pending(current))
+			return -EINTR;
+	} while (ret == -EAGAIN);
 	return ret;
 }
 
@@ -175,6 +174,9 @@ static void zcgem_dmabuf_detach(struct dma_buf *dmabuf, struct dma_buf_attachmen
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 
+	dma_resv_lock(obj->bo.base.resv, NULL);
+	zcgem_object_unhold(obj);
+	dma_resv_unlock(obj->bo.base.resv);
 	atomic_dec(&obj->attachments);
 	atomic_long_dec(&zcgem_object_device(obj)->counters.attachments);
 }

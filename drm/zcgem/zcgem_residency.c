@@ -87,6 +87,12 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 	atomic64_inc(&obj->evictions);
 }
 
+/* Have the charge of an object that is held be that of the pages that it has now. */
+static int zcgem_object_follow(struct zcgem_object *obj)
+{
+	return obj->holds && !obj->pages->locked ? zcgem_object_recharge(obj) : 0;
+}
+
 /**
  * zcgem_object_acquire() - Make an object resident.
  * @obj: the object, dma_resv held
@@ -112,7 +118,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	if (obj->revoked)
 		return -EACCES;
 	if (obj->pages)
-		return 0;
+		return zcgem_object_follow(obj);
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
 		return zcgem_object_map_foreign(obj, &ctx);
 
@@ -130,7 +136,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	obj->acquire_error = 0;
 	zcgem_object_note_layout(obj);
 	zcgem_shrinker_add(obj);
-	return 0;
+	return zcgem_object_follow(obj);
 }
 
 /*
@@ -474,13 +480,16 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
  * @wait: wait for fences on pages that are to be replaced; importers that call with
  *	dma_resv held leave no other way
  *
- * Return: 0 or as zcgem_object_acquire_current().
+ * Return: 0, as zcgem_object_acquire_current() or as zcgem_object_hold().
  */
 int zcgem_object_pin(struct zcgem_object *obj, bool wait)
 {
 	int ret;
 
 	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), wait);
+	if (ret)
+		return ret;
+	ret = zcgem_object_hold(obj);
 	if (ret)
 		return ret;
 
@@ -500,5 +509,6 @@ void zcgem_object_unpin(struct zcgem_object *obj)
 
 	obj->pins--;
 	ttm_bo_unpin(&obj->bo);
+	zcgem_object_unhold(obj);
 	trace_zcgem_unpin(obj);
 }

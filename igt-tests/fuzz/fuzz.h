@@ -103,6 +103,7 @@ struct fuzz_part {
  * @revoked: withdrawn
  * @export_writable: how it is exported, whoever does it
  * @mapped: an importer may have had it mapped
+ * @attached: another device may be attached to it
  * @npages: pages
  * @pages: pages
  * @torn: whether it is unknown which page is there
@@ -114,7 +115,7 @@ struct fuzz_memory {
 	int kind;
 	int device;
 	int client;
-	bool readonly, wc, revoked, export_writable, mapped;
+	bool readonly, wc, revoked, export_writable, mapped, attached;
 	int npages;
 	int pages[FUZZ_EXTENT];
 	bool torn[FUZZ_EXTENT];
@@ -283,7 +284,7 @@ struct fuzz_memory *fuzz_memory_new(struct fuzz *f, int kind, int client, int np
 void fuzz_memory_get(struct fuzz_memory *memory);
 void fuzz_memory_put(struct fuzz *f, struct fuzz_memory *memory);
 void fuzz_memory_settle(struct fuzz *f, struct fuzz_memory *memory);
-int fuzz_charged(struct fuzz *f);
+void fuzz_charged(struct fuzz *f, int *least, int *most);
 
 struct fuzz_handle *fuzz_find_handle(struct fuzz *f, uint32_t choice);
 struct fuzz_handle *fuzz_free_handle(struct fuzz *f);
@@ -296,6 +297,8 @@ struct fuzz_view *fuzz_free_view(struct fuzz *f);
 bool fuzz_is_foreign(const struct fuzz *f, const struct fuzz_handle *handle);
 
 /* fuzz_make.c, fuzz_calls.c, fuzz_views.c, fuzz_work.c, fuzz_mirror.c: operations */
+int fuzz_charging_ioctl(struct fuzz *f, int fd, unsigned long request, void *arg, int npages,
+			bool *must, bool *may);
 void fuzz_create(struct fuzz *f);
 void fuzz_wrap_memfd(struct fuzz *f);
 void fuzz_wrap_userptr(struct fuzz *f);

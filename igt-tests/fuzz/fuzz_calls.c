@@ -105,16 +105,21 @@ void fuzz_import(struct fuzz *f)
 	struct fuzz_dmabuf *dmabuf = fuzz_find_dmabuf(f, f->op->a);
 	int client = f->op->b % FUZZ_CLIENTS, ret, i;
 	struct drm_prime_handle arg = { .fd = -1 };
-	bool own;
+	bool own, must, may;
 
 	if (!dmabuf || !fuzz_free_handle(f))
 		return;
 	arg.fd = dmabuf->fd;
-	ret = fuzz_ioctl(f->config->clients[client], DRM_IOCTL_PRIME_FD_TO_HANDLE, &arg);
 	own = f->config->device[client] == dmabuf->memory->device;
+	if (!own)
+		dmabuf->memory->attached = true;
+	ret = fuzz_charging_ioctl(f, f->config->clients[client], DRM_IOCTL_PRIME_FD_TO_HANDLE,
+				  &arg, own ? 0 : dmabuf->memory->npages, &must, &may);
 	/* a handle that there is already is found without attaching once more */
 	if (dmabuf->memory->revoked && !own)
 		fuzz_expect(f, "FD_TO_HANDLE", ret, 0, EACCES);
+	else if (!own && may)
+		fuzz_expect(f, "FD_TO_HANDLE", ret, 0, ENOMEM);
 	else
 		fuzz_expect(f, "FD_TO_HANDLE", ret, 0);
 	if (ret)
@@ -159,7 +164,6 @@ void fuzz_info(struct fuzz *f)
 	struct drm_zcgem_gem_info info = { 0 };
 	unsigned int flags, mappings = 0;
 	struct fuzz_memory *memory;
-	uint64_t charged;
 	bool foreign;
 	int i;
 
@@ -192,8 +196,10 @@ void fuzz_info(struct fuzz *f)
 		mappings += f->views[i].memory == memory;
 	if (info.mappings != mappings)
 		fuzz_fail(f, "%llu mappings, not %u", (unsigned long long)info.mappings, mappings);
-	charged = memory->kind == DRM_ZCGEM_BACKING_POOL ? 0 : memory->npages * ZCGEM_PAGE;
-	if (info.charged != charged)
+	/* a page is charged once */
+	if (info.charged > info.size ||
+	    (info.charged && memory->kind != DRM_ZCGEM_BACKING_USERPTR && !memory->attached) ||
+	    (!info.charged && memory->kind == DRM_ZCGEM_BACKING_USERPTR))
 		fuzz_fail(f, "%llu bytes charged", (unsigned long long)info.charged);
 	if (info.pins && (f->config->live || !memory->mapped))
 		fuzz_fail(f, "%llu pins", (unsigned long long)info.pins);

@@ -354,30 +354,46 @@ static bool seen_before(const struct fuzz_memory **seen, int count,
 	return false;
 }
 
+static int distinct_pages(const struct fuzz_memory *memory)
+{
+	int i, j, sum = 0;
+
+	for (i = 0; i < memory->npages; i++) {
+		for (j = 0; j < i && memory->pages[j] != memory->pages[i]; j++)
+			;
+		sum += j == i;
+	}
+	return sum;
+}
+
 /**
  * fuzz_charged:
  * @f: the sequence
- *
- * Returns: How many pages the objects that there are were charged for.
+ * @least: set to how many pages are charged at least
+ * @most: set to how many are at most: what was attached may still be
  */
-int fuzz_charged(struct fuzz *f)
+void fuzz_charged(struct fuzz *f, int *least, int *most)
 {
 	const struct fuzz_memory *seen[FUZZ_HANDLES + FUZZ_DMABUFS + FUZZ_VIEWS];
-	int i, count = 0, sum = 0;
+	int i, count = 0;
 
+	*least = 0;
+	*most = 0;
 	for (i = 0; i < FUZZ_HANDLES + FUZZ_DMABUFS + FUZZ_VIEWS; i++) {
 		const struct fuzz_memory *memory =
 			i < FUZZ_HANDLES ? f->handles[i].memory :
 			i < FUZZ_HANDLES + FUZZ_DMABUFS ? f->dmabufs[i - FUZZ_HANDLES].memory :
 			f->views[i - FUZZ_HANDLES - FUZZ_DMABUFS].memory;
 
-		if (!memory || memory->kind == DRM_ZCGEM_BACKING_POOL ||
-		    seen_before(seen, count, memory))
+		if (!memory || seen_before(seen, count, memory))
 			continue;
 		seen[count++] = memory;
-		sum += memory->npages;
+		if (memory->kind == DRM_ZCGEM_BACKING_USERPTR)
+			*least += distinct_pages(memory);
+		else if (memory->attached)
+			*most += memory->npages;
 	}
-	return sum;
+	*most += *least;
 }
 
 /* An entry in use, one of them by choice, of a table whose entries begin with the memory. */

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Percent of memory that each user may lock whatever RLIMIT_MEMLOCK says. */
+#define ZCGEM_USER_PERCENT	"/sys/module/zcgem/parameters/user_percent"
+
 bool __zcgem_write_setting(const char *path, const char *value);
 void zcgem_change_setting(const char *path, const char *value);
 void zcgem_restore_settings(void);

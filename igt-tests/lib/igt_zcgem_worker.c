@@ -15,6 +15,7 @@
 
 #include "drmtest.h"
 #include "igt_core.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_worker.h"
@@ -22,6 +23,35 @@
 #include "ioctl_wrappers.h"
 
 #define PAGES(n)	((n) * ZCGEM_PAGE)
+
+/* Have a device attach to an object; it stays until the handle is closed. */
+static int attach_device(struct zcgem_worker *worker, uint32_t handle)
+{
+	struct zcgem_attached *attached = worker->attached;
+	int dmabuf = zcgem_export(worker->node, handle), err;
+
+	while (attached->handle)
+		attached++;
+	igt_assert(attached < worker->attached + ZCGEM_WORKER_DEVICES);
+	err = __importer_attach(attached->device, dmabuf, IMPORTER_FOLLOWS, 0, 0);
+	if (!err)
+		attached->handle = handle;
+	close(dmabuf);
+	return err;
+}
+
+static int close_object(struct zcgem_worker *worker, uint32_t handle)
+{
+	unsigned int i;
+
+	for (i = 0; i < ZCGEM_WORKER_DEVICES; i++) {
+		if (worker->attached[i].handle != handle)
+			continue;
+		importer_call(worker->attached[i].device, IMPORTER_DETACH, 0);
+		worker->attached[i].handle = 0;
+	}
+	return __zcgem_close(worker->node, handle);
+}
 
 static int64_t wrap_pages(struct zcgem_worker *worker, uint64_t pages)
 {
@@ -32,20 +62,32 @@ static int64_t wrap_pages(struct zcgem_worker *worker, uint64_t pages)
 	return err ?: (int64_t)handle;
 }
 
-/* The most pages that can be wrapped now; all that is less must be possible, too. */
+static int64_t wrap_and_attach(struct zcgem_worker *worker, uint64_t pages)
+{
+	int64_t handle = wrap_pages(worker, pages);
+	int err;
+
+	igt_assert(handle > 0);
+	err = attach_device(worker, handle);
+	if (err)
+		gem_close(worker->node, handle);
+	return err ?: handle;
+}
+
+/* The most pages that can be charged now; all that is less must be possible, too. */
 static uint64_t find_room(struct zcgem_worker *worker)
 {
-	uint64_t low = 0, high = ZCGEM_WORKER_PAGES;
+	uint64_t low = 0, high = worker->pages;
 
 	while (low < high) {
 		uint64_t middle = (low + high + 1) / 2;
-		int64_t handle = wrap_pages(worker, middle);
+		int64_t handle = wrap_and_attach(worker, middle);
 
 		if (handle < 0) {
 			igt_assert_eq(handle, -ENOMEM);
 			high = middle - 1;
 		} else {
-			gem_close(worker->node, handle);
+			igt_assert_eq(close_object(worker, handle), 0);
 			low = middle;
 		}
 	}
@@ -93,7 +135,7 @@ static int fail_with_list(struct zcgem_worker *worker, enum zcgem_failure way)
 
 static int fail_without_descriptor(struct zcgem_worker *worker)
 {
-	uint32_t handle = wrap_pages(worker, 100);
+	uint32_t handle = wrap_and_attach(worker, 100);
 	struct rlimit limit, none;
 	int dmabuf = -1, err;
 
@@ -103,7 +145,7 @@ static int fail_without_descriptor(struct zcgem_worker *worker)
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	err = __zcgem_export(worker->node, handle, DRM_CLOEXEC, &dmabuf);
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	gem_close(worker->node, handle);
+	igt_assert_eq(close_object(worker, handle), 0);
 	return err;
 }
 
@@ -164,6 +206,10 @@ static int64_t obey(struct zcgem_worker *worker, enum zcgem_order order, uint64_
 	switch (order) {
 	case ORDER_WRAP:
 		return wrap_pages(worker, value);
+	case ORDER_ATTACH:
+		return attach_device(worker, value);
+	case ORDER_WRAP_ATTACHED:
+		return wrap_and_attach(worker, value);
 	case ORDER_WRAP_ADDRESS:
 		err = __zcgem_wrap_address(worker->node, worker->memory, size, 0, &handle);
 		return err ?: (int64_t)handle;
@@ -171,7 +217,7 @@ static int64_t obey(struct zcgem_worker *worker, enum zcgem_order order, uint64_
 		err = __zcgem_create(worker->node, &size, 0, &handle);
 		return err ?: (int64_t)handle;
 	case ORDER_CLOSE:
-		return __zcgem_close(worker->node, value);
+		return close_object(worker, value);
 	case ORDER_EVICT:
 		return __zcgem_evict(worker->node, value, PAGES(1));
 	case ORDER_EXPORT:
@@ -192,6 +238,9 @@ static int64_t obey(struct zcgem_worker *worker, enum zcgem_order order, uint64_
 		return 0;
 	case ORDER_CLOSE_NODE:
 		return close(worker->node);
+	case ORDER_GROW:
+		worker->pages = value;
+		return ftruncate(worker->memfd, size);
 	case ORDER_SET_LIMIT:
 		zcgem_set_memlock(size);
 		return 0;
@@ -275,24 +324,32 @@ static void work(struct zcgem_worker *worker)
  * @limit: its RLIMIT_MEMLOCK, pages
  * @may_lock: it keeps CAP_IPC_LOCK
  *
- * Skips where the test is not root.
+ * Skips where the test is not root, and where there are no devices that import.
  */
 void zcgem_start_worker(struct zcgem_worker *worker, int fd, uid_t user, uint64_t limit,
 			 bool may_lock)
 {
+	unsigned int i;
+
 	igt_require_f(!geteuid(), "only root can become another user\n");
+	require_importer();
 	memset(worker, 0, sizeof(*worker));
 	zcgem_open_line(&worker->line);
 	igt_fork(child, 1) {
 		zcgem_take_end(&worker->line, 1);
 		worker->node = drm_reopen_driver(fd);
 		worker->spare = drm_reopen_driver(fd);
+		worker->pages = ZCGEM_WORKER_PAGES;
 		worker->memfd = zcgem_memfd(PAGES(ZCGEM_WORKER_PAGES), F_SEAL_SHRINK);
+		for (i = 0; i < ZCGEM_WORKER_DEVICES; i++)
+			worker->attached[i].device = importer_open();
 		/* nothing may come to lie behind it */
 		worker->memory = zcgem_anonymous(PAGES(ZCGEM_WORKER_PAGES + 1));
 		munmap(worker->memory + PAGES(ZCGEM_WORKER_PAGES), PAGES(1));
 		mmap(worker->memory + PAGES(ZCGEM_WORKER_PAGES), PAGES(1), PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		/* folios are charged whole */
+		madvise(worker->memory, PAGES(ZCGEM_WORKER_PAGES), MADV_NOHUGEPAGE);
 		/* before root's right to raise it is gone */
 		zcgem_set_memlock(limit);
 		zcgem_become_user(user, may_lock);
@@ -362,7 +419,7 @@ int zcgem_ask_fd(struct zcgem_worker *worker, enum zcgem_order order, uint64_t v
 /**
  * zcgem_expect_room:
  * @worker: a worker
- * @pages: how many pages it must be able to wrap, exactly
+ * @pages: how many pages it must be able to be charged, exactly
  *
  * What was let go of may take its time.
  */

@@ -16,6 +16,8 @@
 /* What a worker can be told; each is followed by one number and answered by one. */
 enum zcgem_order {
 	ORDER_WRAP,		/* pages of a memfd; answers a handle or -errno */
+	ORDER_ATTACH,		/* a device to a handle, until that is closed */
+	ORDER_WRAP_ATTACHED,	/* both */
 	ORDER_WRAP_ADDRESS,	/* pages of an address range; likewise */
 	ORDER_CREATE,		/* pages of the pool; likewise */
 	ORDER_CLOSE,		/* a handle */
@@ -28,8 +30,9 @@ enum zcgem_order {
 	ORDER_SEND_NODE,	/* sent instead of an answer */
 	ORDER_TAKE_NODE,	/* to be sent, and used from now on */
 	ORDER_CLOSE_NODE,
+	ORDER_GROW,		/* the memfd, to so many pages */
 	ORDER_SET_LIMIT,	/* pages */
-	ORDER_ROOM,		/* pages that could be wrapped now */
+	ORDER_ROOM,		/* pages that could be charged now */
 	ORDER_PINNED,		/* pages by /proc/self/status */
 	ORDER_REGISTER,	/* pages as a fixed buffer of io_uring */
 	ORDER_UNREGISTER,
@@ -51,13 +54,21 @@ enum zcgem_failure {
 	FAIL_WAYS,
 };
 
+#define ZCGEM_WORKER_DEVICES	16
+
+struct zcgem_attached {
+	int device;
+	uint32_t handle;
+};
+
 struct zcgem_worker {
 	struct zcgem_line line;
 	/* the worker's own */
 	int node, spare, memfd, dmabuf;
 	char *map, *memory;
-	uint64_t size;
+	uint64_t pages;
 	struct zcgem_uring ring;
+	struct zcgem_attached attached[ZCGEM_WORKER_DEVICES];
 };
 
 /* Large enough that every wrap that a test tries finds pages there. */

@@ -41,7 +41,7 @@ extern "C" {
  */
 
 /** DRM_ZCGEM_UAPI_VERSION - Version of this header, see %DRM_ZCGEM_PARAM_UAPI_VERSION. */
-#define DRM_ZCGEM_UAPI_VERSION		8
+#define DRM_ZCGEM_UAPI_VERSION		9
 
 /**
  * struct drm_zcgem_array - An array in the caller's memory.
@@ -152,6 +152,13 @@ enum drm_zcgem_param {
 	 * what it waits for. Since version 8; before it was not limited.
 	 */
 	DRM_ZCGEM_PARAM_JOB_TIMEOUT = 15,
+
+	/**
+	 * @DRM_ZCGEM_PARAM_USER_SHARE: Bytes that devices and the kernel may hold
+	 * of the objects of the caller's user even if RLIMIT_MEMLOCK is smaller; 0
+	 * if RLIMIT_MEMLOCK is all there is. Since version 9.
+	 */
+	DRM_ZCGEM_PARAM_USER_SHARE = 16,
 };
 
 /**
@@ -265,7 +272,13 @@ struct drm_zcgem_memfd_range {
  * - EACCES: the descriptor does not allow reading, or writing unless
  *   %DRM_ZCGEM_WRAP_READONLY is given, or writing to fill a hole in a hugetlb file;
  * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
- * - ENOMEM: no memory, or the caller's RLIMIT_MEMLOCK does not allow it.
+ * - ENOMEM: no memory.
+ *
+ * Wrapping itself is not charged. The creator is charged while a device is attached to
+ * the dma-buf, or a pin or a kernel mapping holds the object: attaching fails with ENOMEM
+ * when that is more than the larger of the creator's RLIMIT_MEMLOCK and
+ * %DRM_ZCGEM_PARAM_USER_SHARE, and the creator had no CAP_IPC_LOCK. Folios are charged
+ * whole and once an object, of huge pages of hugetlbfs the wrapped part.
  */
 struct drm_zcgem_gem_wrap_memfd {
 	/** @ranges: In, array of &struct drm_zcgem_memfd_range. */
@@ -327,8 +340,10 @@ struct drm_zcgem_userptr_range {
  *   %DRM_ZCGEM_WRAP_READONLY is given, or maps what must not be pinned: a file of
  *   a file system, device memory, secret memory, a zcgem object;
  * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM);
- * - ENOMEM: no memory, the caller's RLIMIT_MEMLOCK does not allow it, or a page
- *   could not be moved out of memory that must stay movable;
+ * - ENOMEM: no memory, the caller may not lock so much (the larger of its RLIMIT_MEMLOCK
+ *   and %DRM_ZCGEM_PARAM_USER_SHARE; folios are charged whole, and before they are known
+ *   the size of the ranges), or a page could not be moved out of memory that must stay
+ *   movable;
  * - EBUSY: a page that the kernel has to move first is in use all the time.
  */
 struct drm_zcgem_gem_wrap_userptr {
@@ -421,8 +436,8 @@ struct drm_zcgem_gem_info {
 	__u64 resident;
 
 	/**
-	 * @charged: Out, bytes accounted to the creator, against its RLIMIT_MEMLOCK
-	 * unless it had CAP_IPC_LOCK.
+	 * @charged: Out, bytes charged to the creator now; to its limit unless it had
+	 * CAP_IPC_LOCK. More than @size if the object has parts of folios.
 	 */
 	__u64 charged;
 

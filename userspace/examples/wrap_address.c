@@ -47,7 +47,7 @@ int main(void)
 	dmabuf = share(frame, size);
 	if (dmabuf < 0)
 		error(1, -dmabuf, "cannot share the memory%s",
-		      dmabuf == -ENOMEM ? "; is RLIMIT_MEMLOCK (ulimit -l) too small?" : "");
+		      dmabuf == -ENOMEM ? "; is this more than the user may lock (zcgem info)?" : "");
 	ret = zcgem_dmabuf_map(dmabuf, size, PROT_READ | PROT_WRITE, &shared);
 	if (ret)
 		error(1, -ret, "cannot map the dma-buf");

@@ -118,6 +118,7 @@ FIELD(drm_zcgem_submit, flags, 48);
 FIELD(drm_zcgem_submit, priority, 52);
 _Static_assert(DRM_ZCGEM_WRAP_READONLY == 1 && DRM_ZCGEM_WRAP_SVM == 2, "WRAP flags");
 _Static_assert(DRM_ZCGEM_PARAM_JOB_TIMEOUT == 15, "job timeout");
+_Static_assert(DRM_ZCGEM_PARAM_USER_SHARE == 16, "user share");
 _Static_assert(DRM_ZCGEM_PARAM_SVM == 14 && DRM_ZCGEM_BACKING_SVM == 3, "SVM");
 
 _Static_assert(DRM_IOCTL_ZCGEM_GET_PARAM == 0xc0106440, "GET_PARAM");

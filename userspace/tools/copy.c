@@ -131,10 +131,7 @@ static int open_end(struct copy *copy, struct end *end, uint64_t size, bool writ
 	}
 	ret = zcgem_bo_wrap_memfd(copy->dev, end->direct ? end->fd : end->memfd, 0, size,
 				  writable ? 0 : DRM_ZCGEM_WRAP_READONLY, &end->bo);
-	if (ret == -ENOMEM)
-		error(0, ENOMEM, "cannot make an object of %s; is RLIMIT_MEMLOCK (ulimit -l) too small?",
-		      end->name);
-	else if (ret)
+	if (ret)
 		complain(ret, "make an object of", end->name);
 	return ret;
 }

@@ -128,13 +128,16 @@ static void check_memlock(const struct parameters *parameters, struct findings *
 {
 	struct rlimit limit;
 
+	/* A share of memory is what a machine with several users has for one. */
+	if (has(parameters, DRM_ZCGEM_PARAM_USER_SHARE) && parameters->user_share)
+		return;
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY || has_ipc_lock())
 		return;
 	if (has(parameters, DRM_ZCGEM_PARAM_MAX_SIZE) && limit.rlim_cur >= parameters->max_size)
 		return;
 	add(findings, "accounting",
-	    "raise the limit where the program is started: LimitMEMLOCK= of a systemd unit, memlock in /etc/security/limits.conf",
-	    "the caller can have %s bytes of memory wrapped: that is its RLIMIT_MEMLOCK (ulimit -l), and it lacks CAP_IPC_LOCK",
+	    "load the module with user_percent=25, or raise the limit where the program is started: LimitMEMLOCK= of a systemd unit, memlock in /etc/security/limits.conf",
+	    "devices can hold %s bytes of the caller's memory: that is its RLIMIT_MEMLOCK (ulimit -l), it has no share of memory (user_percent), and it lacks CAP_IPC_LOCK",
 	    size_text(limit.rlim_cur).text);
 }
 

@@ -27,6 +27,7 @@ struct parameters {
 	uint64_t job_timeout;
 	uint64_t wait;
 	uint64_t svm;
+	uint64_t user_share;
 };
 
 struct degradation {

@@ -87,6 +87,7 @@ static void ask(struct zcgem_device *dev, struct parameters *parameters)
 		[DRM_ZCGEM_PARAM_WAIT] = &parameters->wait,
 		[DRM_ZCGEM_PARAM_SVM] = &parameters->svm,
 		[DRM_ZCGEM_PARAM_JOB_TIMEOUT] = &parameters->job_timeout,
+		[DRM_ZCGEM_PARAM_USER_SHARE] = &parameters->user_share,
 	};
 	unsigned int i;
 
@@ -182,6 +183,9 @@ static void print_text(const struct info *info)
 		printf("caller's RLIMIT_MEMLOCK: unlimited\n");
 	else
 		printf("caller's RLIMIT_MEMLOCK: %s bytes\n", size_text(info->memlock.rlim_cur).text);
+	if (parameters->known & (1ull << DRM_ZCGEM_PARAM_USER_SHARE))
+		printf("the user's share of memory: %s bytes\n",
+		       size_text(parameters->user_share).text);
 
 	printf("degraded here:%s\n", info->degradation_count ? "" : " nothing");
 	for (i = 0; i < info->degradation_count; i++)
@@ -245,6 +249,7 @@ static void print_json(const struct info *info)
 	json_number(info, "job_timeout", DRM_ZCGEM_PARAM_JOB_TIMEOUT, parameters->job_timeout,
 		    ",");
 	json_number(info, "wait", DRM_ZCGEM_PARAM_WAIT, parameters->wait, ",");
+	json_number(info, "user_share", DRM_ZCGEM_PARAM_USER_SHARE, parameters->user_share, ",");
 	json_names("operations", parameters->submit, operation_names, COUNT(operation_names));
 	json_names("backings", parameters->backings, backing_names, COUNT(backing_names));
 	json_names("advice", parameters->advice, advice_names, COUNT(advice_names));

@@ -47,22 +47,27 @@ static void account_up_to_the_limit(struct kunit *test)
 	struct user_struct *user = become_unprivileged(test, &old);
 	long before = atomic_long_read(&user->locked_vm);
 
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&first), 0);
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&second), 0);
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&third), 0);
+	first.share = false;
+	second.share = false;
+	third.share = false;
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&first, ROOM - 1), 0);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&second, 2), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, second.npages, 0);
-	KUNIT_EXPECT_NULL(test, second.user);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&second, 1), 0);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&third, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before, (long)ROOM);
-	KUNIT_EXPECT_PTR_EQ(test, first.user, user);
+	KUNIT_EXPECT_PTR_EQ(test, first.user, second.user);
 	KUNIT_EXPECT_EQ(test, first.npages, ROOM - 1);
 
-	zcgem_uncharge(&first);
+	zcgem_charge_fini(&first);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before, 1);
 	/* A charge is given back once, however often. */
-	zcgem_uncharge(&first);
-	zcgem_uncharge(&second);
-	zcgem_uncharge(&third);
+	zcgem_charge_fini(&first);
+	zcgem_charge_fini(&second);
+	zcgem_charge_fini(&third);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
 	become_privileged(old);
 }
@@ -74,10 +79,13 @@ static void account_does_not_wrap(struct kunit *test)
 	struct user_struct *user = become_unprivileged(test, &old);
 	long before = atomic_long_read(&user->locked_vm);
 
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&charge), 0);
+	charge.share = false;
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, ULONG_MAX), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, ULONG_MAX - ROOM + 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, LONG_MAX), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
+	zcgem_charge_fini(&charge);
 	become_privileged(old);
 }
 
@@ -89,9 +97,10 @@ static void account_without_limit(struct kunit *test)
 	long before = atomic_long_read(&user->locked_vm);
 
 	current->signal->rlim[RLIMIT_MEMLOCK].rlim_cur = RLIM_INFINITY;
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&charge), 0);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, 1UL << 30), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before, 1L << 30);
-	zcgem_uncharge(&charge);
+	zcgem_charge_fini(&charge);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
 	become_privileged(old);
 }
@@ -103,11 +112,12 @@ static void account_of_the_privileged(struct kunit *test)
 	struct zcgem_charge charge = {};
 
 	current->signal->rlim[RLIMIT_MEMLOCK].rlim_cur = 0;
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&charge), 0);
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, 5), 0);
 	KUNIT_EXPECT_EQ(test, charge.npages, 5);
 	KUNIT_EXPECT_NULL(test, charge.user);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
-	zcgem_uncharge(&charge);
+	zcgem_charge_fini(&charge);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
 	KUNIT_EXPECT_EQ(test, charge.npages, 0);
 }
@@ -119,11 +129,13 @@ static void account_outlives_the_caller(struct kunit *test)
 	struct user_struct *user = become_unprivileged(test, &old);
 	long before = atomic_long_read(&user->locked_vm);
 
+	KUNIT_ASSERT_EQ(test, zcgem_charge_init(&charge), 0);
+	charge.share = false;
 	/* Charged by one, given back by another, who has no charge of its own. */
 	KUNIT_EXPECT_EQ(test, zcgem_charge(&charge, 7), 0);
 	become_privileged(old);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm) - before, 7);
-	zcgem_uncharge(&charge);
+	zcgem_charge_fini(&charge);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->locked_vm), before);
 }
 
