@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xf86drm.h>
 
@@ -283,17 +284,22 @@ drm_public uint64_t zcgem_bo_size(const struct zcgem_bo *bo)
  * zcgem_bo_info() - What the kernel knows about an object at this moment.
  * @bo: the object.
  * @info: where it is stored; &struct drm_zcgem_gem_info states the units.
+ * @size: size of what @info points to, bytes. The structure grows at its end: a caller that was built with
+ *	a shorter one gets what it has room for, and fields that the library does not know
+ *	are set to zero.
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno, with @info untouched.
  */
-drm_public int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *info)
+drm_public int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *info, size_t size)
 {
 	struct drm_zcgem_gem_info argument = { .handle = bo->handle };
 	int ret = zcgem_ioctl(bo->dev, DRM_IOCTL_ZCGEM_GEM_INFO, &argument);
 
-	if (!ret)
-		*info = argument;
-	return ret;
+	if (ret)
+		return ret;
+	memset(info, 0, size);
+	memcpy(info, &argument, size < sizeof(argument) ? size : sizeof(argument));
+	return 0;
 }
 
 /**
@@ -318,7 +324,7 @@ drm_public int zcgem_bo_export(struct zcgem_bo *bo, uint32_t flags)
 	if (flags & ~ZCGEM_EXPORT_READONLY)
 		return -EINVAL;
 
-	ret = zcgem_bo_info(bo, &info);
+	ret = zcgem_bo_info(bo, &info, sizeof(info));
 	if (ret)
 		return ret;
 

@@ -5,6 +5,7 @@
 #ifndef ZCGEM_H
 #define ZCGEM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <drm/zcgem_drm.h>
@@ -63,7 +64,7 @@ void zcgem_bo_unref(struct zcgem_bo *bo);
 struct zcgem_device *zcgem_bo_device(const struct zcgem_bo *bo);
 uint32_t zcgem_bo_handle(const struct zcgem_bo *bo);
 uint64_t zcgem_bo_size(const struct zcgem_bo *bo);
-int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *info);
+int zcgem_bo_info(struct zcgem_bo *bo, struct drm_zcgem_gem_info *info, size_t size);
 int zcgem_bo_export(struct zcgem_bo *bo, uint32_t flags);
 
 int zcgem_bo_advise(struct zcgem_bo *bo, uint32_t advice, uint64_t offset, uint64_t size,

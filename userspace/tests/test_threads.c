@@ -28,7 +28,7 @@ static void *worker(void *argument)
 		void *address;
 
 		CHECK(!zcgem_bo_import(dev, buffers[n], &bo));
-		CHECK(!zcgem_bo_info(bo, &info));
+		CHECK(!zcgem_bo_info(bo, &info, sizeof(info)));
 		CHECK(info.size == (n + 1) * 4096 && zcgem_bo_size(bo) == info.size);
 		CHECK(!zcgem_bo_import(dev, buffers[n], &again) && again == bo);
 		CHECK(!zcgem_bo_map(bo, PROT_READ, &address));

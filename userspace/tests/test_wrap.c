@@ -65,16 +65,16 @@ static void test_userptr(void)
 	struct zcgem_bo *bo = NULL;
 
 	CHECK(!zcgem_bo_wrap_userptr_ranges(dev, ranges, sizeof(*ranges), 2, 0, &bo));
-	CHECK(zcgem_bo_size(bo) == 12288 && !zcgem_bo_info(bo, &info));
+	CHECK(zcgem_bo_size(bo) == 12288 && !zcgem_bo_info(bo, &info, sizeof(info)));
 	CHECK(info.backing == DRM_ZCGEM_BACKING_USERPTR && !info.flags);
 	zcgem_bo_unref(bo);
 
 	CHECK(!zcgem_bo_wrap_userptr(dev, (void *)0x10000, 4096, DRM_ZCGEM_WRAP_READONLY, &bo));
-	CHECK(!zcgem_bo_info(bo, &info) && info.flags == DRM_ZCGEM_INFO_READONLY);
+	CHECK(!zcgem_bo_info(bo, &info, sizeof(info)) && info.flags == DRM_ZCGEM_INFO_READONLY);
 	zcgem_bo_unref(bo);
 
 	CHECK(!zcgem_bo_wrap_userptr(dev, (void *)0x10000, 4096, DRM_ZCGEM_WRAP_SVM, &bo));
-	CHECK(!zcgem_bo_info(bo, &info) && info.backing == DRM_ZCGEM_BACKING_SVM && !info.flags);
+	CHECK(!zcgem_bo_info(bo, &info, sizeof(info)) && info.backing == DRM_ZCGEM_BACKING_SVM && !info.flags);
 	zcgem_bo_unref(bo);
 
 	bo = NULL;
@@ -112,7 +112,7 @@ static void test_revoke(void)
 	CHECK(zcgem_bo_revoke(bo, &holders) == -EPERM && holders == 77);
 	CHECK(!zcgem_bo_revoke(bo, &holders) && holders == 3);
 	CHECK(!zcgem_bo_revoke(bo, NULL));
-	CHECK(!zcgem_bo_info(bo, &info) && info.flags & DRM_ZCGEM_INFO_REVOKED);
+	CHECK(!zcgem_bo_info(bo, &info, sizeof(info)) && info.flags & DRM_ZCGEM_INFO_REVOKED);
 	zcgem_bo_unref(bo);
 	CHECK(fake_open_handles() == 0);
 }

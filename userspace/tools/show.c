@@ -192,7 +192,7 @@ static int report(struct show *show)
 	ret = share_count(&show->share, &show->pages, &show->copies);
 	if (ret)
 		return ret;
-	ret = zcgem_bo_info(show->share.bo, &info);
+	ret = zcgem_bo_info(show->share.bo, &info, sizeof(info));
 	if (ret) {
 		error(0, -ret, "cannot ask for the object's state");
 		return ret;
