@@ -33,6 +33,9 @@
  *
  * SUBTEST: low-goes-on
  * Description: A short submit of low priority ends while high ones have more to do than there are workers.
+ *
+ * SUBTEST: normal-goes-on
+ * Description: A short submit of normal priority ends while there is more of high and of low priority to do.
  */
 
 IGT_TEST_DESCRIPTION("Check that every client has its turn in the engine");
@@ -162,6 +165,26 @@ static void test_low_goes_on(int fd)
 	beside_crowd(fd, DRM_ZCGEM_PRIORITY_HIGH, DRM_ZCGEM_PRIORITY_LOW, 1);
 }
 
+/* A low one that has its turns too must not have them all. */
+static void test_normal_goes_on(int fd)
+{
+	struct crowd crowd;
+	struct work low, work;
+
+	prepare_work(&low, drm_reopen_driver(fd), 1024);
+	prepare_work(&work, fd, 1);
+	start_crowd(&crowd, fd, DRM_ZCGEM_PRIORITY_HIGH);
+	submit_work(&low, DRM_ZCGEM_PRIORITY_LOW);
+	submit_work(&work, DRM_ZCGEM_PRIORITY_NORMAL);
+	igt_assert_eq(sync_file_wait(work.file), 1);
+	expect_crowd_pending(&crowd);
+	igt_assert_eq(sync_file_status(low.file), 0);
+	end_work(&work);
+	end_work(&low);
+	close(low.fd);
+	end_crowd(&crowd);
+}
+
 /* If each of the many had turns of its own, the only one would end last. */
 static void test_many_jobs(int fd)
 {
@@ -205,6 +228,10 @@ int igt_main()
 	igt_describe("A short submit of low priority ends while high ones have more to do than there are workers");
 	igt_subtest("low-goes-on")
 		zcgem_run_counted(fd, test_low_goes_on);
+
+	igt_describe("A short submit of normal priority ends while there is more of high and of low priority to do");
+	igt_subtest("normal-goes-on")
+		zcgem_run_counted(fd, test_normal_goes_on);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -9,8 +9,8 @@
  * hands out one job at a time, however many they are.
  *
  * A job that was cancelled goes before all others, since somebody waits for it, and its turn
- * is only to end. Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to the
- * lowest that has a job: jobs hold fences that others wait for, so none may starve.
+ * is only to end. Higher priorities go first, but one turn in ZCGEM_FAIR_TURN is given to
+ * each of the lower ones in turn: jobs hold fences that others wait for, so none may starve.
  *
  * A job that takes longer than ZCGEM_JOB_SECONDS of an engine's time is ended: its fence is
  * waited for by other drivers, displays and reclaim, and must signal in bounded time.
@@ -45,13 +45,15 @@ static struct zcgem_job *zcgem_engine_pick(struct zcgem_engine *engine,
 {
 	struct zcgem_job *job = NULL;
 	unsigned int i;
-	bool fair;
+	unsigned int first = 0;
 
 	spin_lock(&engine->lock);
 	job = list_first_entry_or_null(&engine->ended, struct zcgem_job, run_link);
-	fair = !job && !(++engine->turn % ZCGEM_FAIR_TURN);
+	/* Fair turns go to the lower priorities in turn. */
+	if (!job && !(++engine->turn % ZCGEM_FAIR_TURN))
+		first = 1 + engine->turn / ZCGEM_FAIR_TURN % (ZCGEM_PRIORITIES - 1);
 	for (i = 0; i < ZCGEM_PRIORITIES && !job; i++) {
-		u32 priority = zcgem_priority_order[fair ? ZCGEM_PRIORITIES - 1 - i : i];
+		u32 priority = zcgem_priority_order[(first + i) % ZCGEM_PRIORITIES];
 
 		job = list_first_entry_or_null(&engine->runnable[priority], struct zcgem_job,
 					       run_link);
