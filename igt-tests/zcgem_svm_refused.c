@@ -10,6 +10,8 @@
 
 #include "igt.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_module.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_svm.h"
 #include "igt_zcgem_unfit.h"
 #include "igt_zcgem_wrap.h"
@@ -47,6 +49,9 @@
  *
  * SUBTEST: shared-by-name
  * Description: Another client cannot open an object by a name that its creator gave it (class 9).
+ *
+ * SUBTEST: engine-off
+ * Description: With the module's engine=0 mirrors and submits give EOPNOTSUPP, and the parameters say so.
  */
 
 IGT_TEST_DESCRIPTION("Check what cannot be mirrored, and that nothing is left");
@@ -192,6 +197,24 @@ static void test_shared_by_name(int fd)
 	munmap(user, PAGES(4));
 }
 
+static void test_engine_off(int fd)
+{
+	char *user = zcgem_anonymous(PAGES(1));
+	struct drm_zcgem_op op = zcgem_op_fill32(zcgem_create(fd, PAGES(1), 0), 0, 4, 1);
+	uint32_t handle;
+
+	igt_assert_eq(__zcgem_wrap_svm(fd, user, PAGES(1), 0, &handle), -EOPNOTSUPP);
+	igt_assert_eq(__zcgem_submit_ops(fd, &op, 1), -EOPNOTSUPP);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_SUBMIT), 0);
+	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_SVM), 0);
+	igt_assert(!(zcgem_get_param(fd, DRM_ZCGEM_PARAM_BACKINGS) &
+		     (1 << DRM_ZCGEM_BACKING_SVM)));
+	/* the rest needs no engine */
+	igt_assert_eq(__zcgem_wrap_address(fd, user, PAGES(1), 0, &handle), 0);
+	zcgem_wait(fd, handle);
+	munmap(user, PAGES(1));
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -231,6 +254,22 @@ int igt_main()
 	igt_subtest("shared-by-name")
 		zcgem_run_counted(fd, test_shared_by_name);
 
-	igt_fixture()
-		drm_close_driver(fd);
+	igt_describe("With the module's engine=0 mirrors and submits give EOPNOTSUPP, and the parameters say so");
+	igt_subtest("engine-off") {
+		close(fd);
+		fd = -1;
+		igt_require_f(zcgem_load("engine=0"), "cannot load zcgem without its engine\n");
+		fd = zcgem_open();
+		zcgem_run_counted(fd, test_engine_off);
+		close(fd);
+		fd = -1;
+	}
+
+	igt_fixture() {
+		/* engine-off comes last */
+		if (fd < 0)
+			zcgem_load("");
+		else
+			drm_close_driver(fd);
+	}
 }

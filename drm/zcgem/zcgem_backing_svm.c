@@ -581,3 +581,5 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 	}
 	return obj;
 }
+	if (!zcgem_has_engine())
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EOPNOTSUPP, "the module has engine=0"));

@@ -19,9 +19,11 @@
  */
 
 #include <linux/cpumask.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
+#include <drm/drm_file.h>
 #include <drm/drm_managed.h>
 
 #include <drm/zcgem_drm.h>
@@ -29,6 +31,20 @@
 #include "zcgem_device.h"
 #include "zcgem_fence.h"
 #include "zcgem_job.h"
+
+static bool engine = true;
+module_param(engine, bool, 0444);
+MODULE_PARM_DESC(engine, "Copies and fills by the driver, and objects for them (default on)");
+
+/**
+ * zcgem_has_engine() - May clients submit?
+ *
+ * Return: the module's parameter.
+ */
+bool zcgem_has_engine(void)
+{
+	return engine;
+}
 
 #define ZCGEM_TURN_NS		(2 * NSEC_PER_MSEC)
 #define ZCGEM_FAIR_TURN		16
@@ -191,7 +207,10 @@ int zcgem_engine_init(struct zcgem_device *zdev)
 		INIT_WORK(&engine->workers[i].work, zcgem_worker_run);
 	}
 
-	engine->copy_wq = alloc_workqueue("zcgem-copy", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	/* A name that no device has that was removed and is still open. */
+	engine->copy_wq = alloc_workqueue("zcgem-copy-%d",
+					  WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS, 0,
+					  zdev->drm.render->index);
 	if (!engine->copy_wq)
 		return -ENOMEM;
 	engine->sched_wq = alloc_workqueue("zcgem-sched", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);

@@ -144,6 +144,8 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 			      BIT_ULL(DRM_ZCGEM_BACKING_MEMFD) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_USERPTR) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_SVM) |
+		if (zcgem_has_engine())
+			args->value |= BIT_ULL(DRM_ZCGEM_BACKING_SVM);
 			      BIT_ULL(DRM_ZCGEM_BACKING_IMPORT);
 		return 0;
 	case DRM_ZCGEM_PARAM_ADVICE:
@@ -159,11 +161,14 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_REVOKE:
 	case DRM_ZCGEM_PARAM_WATCH:
 	case DRM_ZCGEM_PARAM_WAIT:
-	case DRM_ZCGEM_PARAM_SVM:
 		args->value = 1;
+	case DRM_ZCGEM_PARAM_SVM:
+		args->value = zcgem_has_engine();
+		return 0;
 		return 0;
 	case DRM_ZCGEM_PARAM_SUBMIT:
-		args->value = BIT_ULL(DRM_ZCGEM_OP_COPY) | BIT_ULL(DRM_ZCGEM_OP_FILL);
+		args->value = zcgem_has_engine() ?
+			BIT_ULL(DRM_ZCGEM_OP_COPY) | BIT_ULL(DRM_ZCGEM_OP_FILL) : 0;
 		return 0;
 	case DRM_ZCGEM_PARAM_MAX_OPS:
 		args->value = ZCGEM_MAX_OPS;

@@ -301,6 +301,7 @@ bool zcgem_job_step(struct zcgem_job *job);
 /* zcgem_engine.c */
 int zcgem_engine_init(struct zcgem_device *zdev);
 void zcgem_engine_run(struct zcgem_job *job);
+bool zcgem_has_engine(void);
 void zcgem_engine_hurry(struct zcgem_job *job);
 
 /* zcgem_queue.c */

@@ -360,6 +360,8 @@ int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file
 	struct zcgem_job *job;
 	int ret;
 
+	if (!zcgem_has_engine())
+		return zcgem_refuse(drm, -EOPNOTSUPP, "the module has engine=0");
 	if (args->flags & ~DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC ||
 	    args->priority >= ZCGEM_PRIORITIES)
 		return zcgem_refuse(drm, -EINVAL, "flags %#x priority %u", args->flags,

@@ -115,7 +115,7 @@ enum drm_zcgem_param {
 	/**
 	 * @DRM_ZCGEM_PARAM_SUBMIT: Bit mask of the operations that
 	 * %DRM_IOCTL_ZCGEM_SUBMIT understands; bit n stands for value n of
-	 * &enum drm_zcgem_op_type. Since version 6.
+	 * &enum drm_zcgem_op_type. 0 where the engine is switched off. Since version 6.
 	 */
 	DRM_ZCGEM_PARAM_SUBMIT = 9,
 
@@ -143,7 +143,8 @@ enum drm_zcgem_param {
 	DRM_ZCGEM_PARAM_WAIT = 13,
 
 	/**
-	 * @DRM_ZCGEM_PARAM_SVM: 1: %DRM_ZCGEM_WRAP_SVM works. Since version 7.
+	 * @DRM_ZCGEM_PARAM_SVM: 1: %DRM_ZCGEM_WRAP_SVM works. 0 where the engine is
+	 * switched off. Since version 7.
 	 */
 	DRM_ZCGEM_PARAM_SVM = 14,
 
@@ -339,7 +340,8 @@ struct drm_zcgem_userptr_range {
  * - EFAULT: an address is not mapped, or not writable unless
  *   %DRM_ZCGEM_WRAP_READONLY is given, or maps what must not be pinned: a file of
  *   a file system, device memory, secret memory, a zcgem object;
- * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM);
+ * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM), or
+ *   %DRM_ZCGEM_WRAP_SVM is given and the engine is switched off;
  * - ENOMEM: no memory, the caller may not lock so much (the larger of its RLIMIT_MEMLOCK
  *   and %DRM_ZCGEM_PARAM_USER_SHARE; folios are charged whole, and before they are known
  *   the size of the ranges), or a page could not be moved out of memory that must stay
@@ -733,7 +735,8 @@ enum drm_zcgem_priority {
  * - ENOENT: a handle of an object or a syncobj does not exist;
  * - EACCES: an object that is written is read-only, or an object was revoked;
  * - EPERM: %DRM_ZCGEM_PRIORITY_HIGH without CAP_SYS_NICE;
- * - EOPNOTSUPP: an imported object cannot be mapped by the kernel, or not as memory;
+ * - EOPNOTSUPP: an imported object cannot be mapped by the kernel, or not as memory; the
+ *   engine is switched off;
  * - ENOMEM, EINTR, and what making an object resident gives.
  *
  * Since version 6.
