@@ -24,13 +24,20 @@
  * no dma_resv and allocates nothing, and so nothing may be allocated under notifier_lock,
  * nor on the way to the signal of a fence of such an object.
  *
- * A job is as long as its client likes, and there may be many before it in its queue, but
- * who is told by a notifier may be reclaim, or the process that is to end. So they get a
- * second, and then the jobs on the object are ended, and those before them in their queues,
- * which are of the same client. What was queued then behind those gets no second of its
- * own, so a client that has work for hours on many objects costs one. When the address space
- * goes, or its process was killed while it changes it, there is none: nobody can see what
- * the jobs do to it. That comes before the file is closed, which would end them too.
+ * A job is as long as its client likes, and there may be many before it in its queue. The
+ * owner, a task of the address space, changes its own memory: it waits for a second, and then
+ * the jobs on the object are ended, and those before them in their queues, which are of the same
+ * client. What was queued then behind those gets no second of its own, so a client that has
+ * work for hours on many objects costs one. When the address space goes, or its process was
+ * killed while it changes it, there is none: nothing can see what the jobs do to it. That comes
+ * before the file is closed, which would end them too.
+ *
+ * Strangers, which are reclaim, compaction and other processes, wait for no job that has not
+ * begun: it has written nothing, and fails with EAGAIN for its client to submit it again. Jobs
+ * that run have the time that the budget of their user allows (zcgem_patience.c), and are ended
+ * then. Write-back does not wait at all: it only takes away the right to write, which concerns
+ * no object that is read, and files with write-back cannot be mirrored for writing. The OOM
+ * reaper may not sleep; it is refused only where a job runs at that moment, and has that end.
  *
  * Stale numbers are not given up at once but when the object is used next: until then
  * nothing looks at what they stand for.
@@ -52,10 +59,13 @@
  */
 
 #include <linux/backing-dev.h>
+#include <linux/cred.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
 #include <linux/hmm.h>
 #include <linux/hugetlb_inline.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/pagemap.h>
@@ -69,6 +79,7 @@
 
 #include "zcgem_job.h"
 #include "zcgem_object.h"
+#include "zcgem_patience.h"
 #include "zcgem_trace.h"
 
 #include <drm/zcgem_drm.h>
@@ -92,6 +103,8 @@ struct zcgem_svm_notifier {
 
 struct zcgem_svm {
 	struct mm_struct *mm;
+	/* How long strangers wait for jobs, whatever object of the user they meet. */
+	struct zcgem_patience *patience;
 	/* Counts invalidations. Under notifier_lock. */
 	u64 generation;
 	/* As the client has them. */
@@ -103,10 +116,17 @@ struct zcgem_svm {
 	struct zcgem_svm_notifier *notifiers;
 };
 
-/* How long jobs may go on while somebody waits in a notifier, jiffies. */
+/* How long jobs may go on while the owner waits in a notifier, jiffies. */
 #define ZCGEM_SVM_PATIENCE	HZ
 
-static void zcgem_svm_wait(struct zcgem_object *obj, bool gone)
+static void zcgem_svm_end_jobs(struct zcgem_object *obj, int error)
+{
+	zcgem_jobs_expedite(obj, error);
+	dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      MAX_SCHEDULE_TIMEOUT);
+}
+
+static void zcgem_svm_wait_for_owner(struct zcgem_object *obj, bool gone)
 {
 	struct dma_resv *resv = obj->bo.base.resv;
 
@@ -115,9 +135,44 @@ static void zcgem_svm_wait(struct zcgem_object *obj, bool gone)
 	if (!gone && !zcgem_jobs_are_late(obj) &&
 	    dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false, ZCGEM_SVM_PATIENCE) > 0)
 		return;
+	zcgem_svm_end_jobs(obj, gone ? -ECANCELED : -ETIMEDOUT);
+}
 
-	zcgem_jobs_expedite(obj, gone ? -ECANCELED : -ETIMEDOUT);
-	dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false, MAX_SCHEDULE_TIMEOUT);
+/* Waits as long as the user's budget allows. Returns whether the fence has signalled. */
+static bool zcgem_svm_spend_patience(struct zcgem_svm *svm, struct dma_fence *fence)
+{
+	u64 start = ktime_get_ns();
+	long left;
+
+	left = dma_fence_wait_timeout(fence, false,
+				      nsecs_to_jiffies(zcgem_patience_left(svm->patience)));
+	zcgem_patience_spend(svm->patience, ktime_get_ns() - start);
+	return left > 0;
+}
+
+/* Returns whether all is over. The pages are marked, so another job does not begin on them. */
+static bool zcgem_svm_wait_for_stranger(struct zcgem_object *obj, bool may_sleep)
+{
+	struct dma_fence *running[ZCGEM_PRIORITIES] = {};
+	struct zcgem_svm *svm = obj->backing;
+	unsigned int i;
+	bool over;
+
+	over = zcgem_jobs_yield(obj, -EAGAIN, may_sleep, running);
+	for (i = 0; i < ARRAY_SIZE(running); i++) {
+		struct dma_fence *fence = running[i];
+
+		if (!fence)
+			continue;
+		if (!may_sleep) {
+			over = false;
+		} else if (!zcgem_svm_spend_patience(svm, fence)) {
+			zcgem_jobs_expedite(obj, -ETIMEDOUT);
+			dma_fence_wait(fence, false);
+		}
+		dma_fence_put(fence);
+	}
+	return over;
 }
 
 static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
@@ -127,21 +182,26 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 	struct zcgem_object *obj =
 		container_of(notifier, struct zcgem_svm_notifier, base)->obj;
 	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	bool may_sleep = mmu_notifier_range_blockable(range);
 	struct zcgem_svm *svm = obj->backing;
-	bool gone;
 
-	if (!mmu_notifier_range_blockable(range))
+	/* A reader need not care that a page cannot be written any more. */
+	if (obj->readonly && range->event == MMU_NOTIFY_PROTECTION_PAGE)
+		return true;
+
+	if (may_sleep)
+		down_write(&engine->notifier_lock);
+	else if (!down_write_trylock(&engine->notifier_lock))
 		return false;
-
-	down_write(&engine->notifier_lock);
 	mmu_interval_set_seq(notifier, cur_seq);
 	svm->generation++;
 	up_write(&engine->notifier_lock);
 
 	trace_zcgem_invalidate(obj);
-	gone = range->event == MMU_NOTIFY_RELEASE ||
-	       (current->mm == svm->mm && fatal_signal_pending(current));
-	zcgem_svm_wait(obj, gone);
+	if (range->event != MMU_NOTIFY_RELEASE && (current->mm != svm->mm || !may_sleep))
+		return zcgem_svm_wait_for_stranger(obj, may_sleep);
+	zcgem_svm_wait_for_owner(obj, range->event == MMU_NOTIFY_RELEASE ||
+				 fatal_signal_pending(current));
 	return true;
 }
 
@@ -169,8 +229,12 @@ static bool zcgem_svm_vma_allowed(struct zcgem_object *obj, struct vm_area_struc
 		return false;
 
 	mapping = vma->vm_file->f_mapping;
-	return shmem_mapping(mapping) ||
-	       (mapping_can_writeback(mapping) && !IS_DAX(mapping->host));
+	if (shmem_mapping(mapping))
+		return true;
+	/* Jobs that write would hold up the write-back of others' files too. */
+	if (!obj->readonly && vma->vm_flags & VM_SHARED)
+		return false;
+	return mapping_can_writeback(mapping) && !IS_DAX(mapping->host);
 }
 
 /* mmap_lock held. Where nothing is mapped HMM will find out. */
@@ -424,6 +488,8 @@ static void zcgem_svm_retire(struct zcgem_object *obj)
 static void zcgem_svm_free(struct zcgem_svm *svm)
 {
 	mmdrop(svm->mm);
+	if (svm->patience)
+		zcgem_patience_put(svm->patience);
 	zcgem_table_free(svm->notifiers);
 	zcgem_table_free(svm->ranges);
 	kfree(svm);
@@ -501,8 +567,9 @@ static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *r
 		return NULL;
 	svm->mm = current->mm;
 	mmgrab(svm->mm);
+	svm->patience = zcgem_patience_get(current_uid());
 	svm->ranges = zcgem_table_alloc(nr_ranges, sizeof(*svm->ranges));
-	if (!svm->ranges)
+	if (!svm->patience || !svm->ranges)
 		goto free;
 
 	for (i = 0; i < nr_ranges; i++) {
@@ -557,6 +624,8 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 	struct zcgem_svm *svm;
 	int ret;
 
+	if (!zcgem_has_engine())
+		return ERR_PTR(zcgem_refuse(&zdev->drm, -EOPNOTSUPP, "the module has engine=0"));
 	svm = zcgem_svm_alloc(ranges, nr_ranges);
 	if (!svm)
 		return ERR_PTR(-ENOMEM);
@@ -581,5 +650,3 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 	}
 	return obj;
 }
-	if (!zcgem_has_engine())
-		return ERR_PTR(zcgem_refuse(&zdev->drm, -EOPNOTSUPP, "the module has engine=0"));

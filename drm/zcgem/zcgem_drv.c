@@ -36,6 +36,7 @@
 #include "zcgem_job.h"
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
+#include "zcgem_patience.h"
 #include "zcgem_prime.h"
 #include "zcgem_shrinker.h"
 #include "zcgem_udmabuf.h"
@@ -247,6 +248,7 @@ static void __exit zcgem_exit(void)
 
 	/* Whoever dropped the last fence may still be in zcgem_fence_release(). */
 	synchronize_rcu_tasks();
+	zcgem_patience_exit();
 }
 
 module_init(zcgem_init);

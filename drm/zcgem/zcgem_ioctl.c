@@ -143,10 +143,9 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 		args->value = BIT_ULL(DRM_ZCGEM_BACKING_POOL) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_MEMFD) |
 			      BIT_ULL(DRM_ZCGEM_BACKING_USERPTR) |
-			      BIT_ULL(DRM_ZCGEM_BACKING_SVM) |
+			      BIT_ULL(DRM_ZCGEM_BACKING_IMPORT);
 		if (zcgem_has_engine())
 			args->value |= BIT_ULL(DRM_ZCGEM_BACKING_SVM);
-			      BIT_ULL(DRM_ZCGEM_BACKING_IMPORT);
 		return 0;
 	case DRM_ZCGEM_PARAM_ADVICE:
 		args->value = BIT_ULL(DRM_ZCGEM_ADVICE_POPULATE) |
@@ -162,9 +161,9 @@ int zcgem_ioctl_get_param(struct drm_device *drm, void *data, struct drm_file *f
 	case DRM_ZCGEM_PARAM_WATCH:
 	case DRM_ZCGEM_PARAM_WAIT:
 		args->value = 1;
+		return 0;
 	case DRM_ZCGEM_PARAM_SVM:
 		args->value = zcgem_has_engine();
-		return 0;
 		return 0;
 	case DRM_ZCGEM_PARAM_SUBMIT:
 		args->value = zcgem_has_engine() ?

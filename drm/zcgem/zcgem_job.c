@@ -356,6 +356,45 @@ bool zcgem_jobs_are_late(struct zcgem_object *obj)
 }
 
 /**
+ * zcgem_jobs_yield() - Have only jobs that have begun use an object.
+ * @obj: an object that only one client can have
+ * @error: of the fences of those that have not, negative; they have done nothing
+ * @may_sleep: wait for jobs_lock; without it those that have begun are ended too
+ * @running: gets the fences of those that have, one for each of the client's queues or NULL,
+ *	with references
+ *
+ * Return: false if jobs_lock is held by another task and @may_sleep is not set.
+ */
+bool zcgem_jobs_yield(struct zcgem_object *obj, int error, bool may_sleep,
+		      struct dma_fence *running[ZCGEM_PRIORITIES])
+{
+	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_job_object *o;
+
+	if (may_sleep)
+		mutex_lock(&engine->jobs_lock);
+	else if (!mutex_trylock(&engine->jobs_lock))
+		return false;
+	list_for_each_entry_reverse(o, &obj->jobs, link) {
+		struct zcgem_job *job = o->job;
+		u32 priority = job->queue->priority;
+
+		if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_WITHDRAWN) ==
+		    ZCGEM_JOB_WAITS) {
+			zcgem_job_abort(job, error);
+			zcgem_job_drop_pages(job);
+		} else if (READ_ONCE(job->state) == ZCGEM_JOB_RUNS && !running[priority] &&
+			   !dma_fence_is_signaled(&job->fence->base)) {
+			running[priority] = dma_fence_get(&job->fence->base);
+			if (!may_sleep)
+				zcgem_job_abort(job, -ECANCELED);
+		}
+	}
+	mutex_unlock(&engine->jobs_lock);
+	return true;
+}
+
+/**
  * zcgem_jobs_expedite() - Have the jobs that use an object over soon.
  * @obj: an object that only one client can have
  * @error: of the fences of jobs that do not end of themselves, negative

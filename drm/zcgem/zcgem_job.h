@@ -291,6 +291,8 @@ void zcgem_jobs_remove_queue(struct zcgem_queue *queue);
 void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error);
 void zcgem_jobs_withdraw(struct zcgem_object *obj, int error);
 bool zcgem_jobs_are_late(struct zcgem_object *obj);
+bool zcgem_jobs_yield(struct zcgem_object *obj, int error, bool may_sleep,
+		      struct dma_fence *running[ZCGEM_PRIORITIES]);
 void zcgem_jobs_expedite(struct zcgem_object *obj, int error);
 void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error);
 extern const struct drm_sched_backend_ops zcgem_sched_ops;
@@ -299,9 +301,9 @@ extern const struct drm_sched_backend_ops zcgem_sched_ops;
 bool zcgem_job_step(struct zcgem_job *job);
 
 /* zcgem_engine.c */
+bool zcgem_has_engine(void);
 int zcgem_engine_init(struct zcgem_device *zdev);
 void zcgem_engine_run(struct zcgem_job *job);
-bool zcgem_has_engine(void);
 void zcgem_engine_hurry(struct zcgem_job *job);
 
 /* zcgem_queue.c */

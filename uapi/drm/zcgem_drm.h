@@ -324,7 +324,8 @@ struct drm_zcgem_userptr_range {
  * mapped there at the time of each job, after munmap(), mremap(), MADV_DONTNEED, fork() or
  * a write to swap too. Nothing is pinned, and nothing is charged to RLIMIT_MEMLOCK. Such
  * an object is for jobs alone: it has no CPU mapping and cannot be exported (EPERM). Files
- * of file systems with write-back can be mirrored as well. A job sees what was mapped when it
+ * of file systems with write-back can be mirrored as well, with %DRM_ZCGEM_WRAP_READONLY or
+ * where they are mapped privately. A job sees what was mapped when it
  * was submitted, and whoever changes the mapping waits until the job is done. Every job on
  * an object without %DRM_ZCGEM_WRAP_READONLY counts as a write to all its pages: it gets
  * copies of those that are shared copy-on-write.
@@ -718,7 +719,10 @@ enum drm_zcgem_priority {
  *   %DRM_ZCGEM_PARAM_IN_FENCE_TIMEOUT, or the submit ran for longer than
  *   %DRM_ZCGEM_PARAM_JOB_TIMEOUT, or memory that an object with
  *   %DRM_ZCGEM_WRAP_SVM mirrors was to change, and the submit, or one behind it in its
- *   queue, was not over a second later;
+ *   queue, was not over a second later, or when the user's jobs had held up the rest of the
+ *   system for long enough;
+ * - EAGAIN: such memory was to change, by reclaim or another process, before the submit had
+ *   begun. It has done nothing: submit again;
  * - ECANCELED: the client has closed the device, or such memory is gone with its process;
  * - EACCES: an object was revoked;
  * - ENODEV: the device has gone.
