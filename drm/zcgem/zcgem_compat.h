@@ -4,6 +4,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/module.h>
@@ -115,6 +116,28 @@ static inline bool zcgem_attach_revocable(struct dma_buf_attachment *attach)
 	return dma_buf_attach_revocable(attach);
 #else
 	return false;
+#endif
+}
+
+/*
+ * The attribute is newer. Without it, what the driver looks at before it maps has to do: that
+ * the DMA layer does not bounce everything, and that the device reaches all of the pages.
+ */
+#ifdef ZCGEM_HAVE_DMA_REQUIRE_COHERENT
+#define ZCGEM_DMA_ATTR_REQUIRE_COHERENT	DMA_ATTR_REQUIRE_COHERENT
+#else
+#define ZCGEM_DMA_ATTR_REQUIRE_COHERENT	0
+#endif
+
+/* The bits of struct device became flags; before, only some architectures had this one. */
+static inline void zcgem_set_dma_coherent(struct device *dev)
+{
+#ifdef ZCGEM_HAVE_DEVICE_FLAGS
+	dev_set_dma_coherent(dev);
+#elif defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
+	dev->dma_coherent = true;
 #endif
 }
 

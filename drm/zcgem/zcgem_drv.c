@@ -130,6 +130,9 @@ static int zcgem_probe(struct platform_device *pdev)
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 
+	/* The processor copies, so what importers make of this device is no DMA either. */
+	zcgem_set_dma_coherent(&pdev->dev);
+
 	zdev->pdev = pdev;
 	spin_lock_init(&zdev->objects_lock);
 	init_waitqueue_head(&zdev->unmapped);

@@ -12,10 +12,11 @@
  * notification that pages move, so nothing is locked around that but dma_resv.
  *
  * The list has one entry for each physically contiguous run within the importer's
- * longest segment, and the entries' pages must not be used by importers.
+ * longest segment and its boundary, and importers must not use the entries' pages.
  *
  * A device that cannot address all of the pages gets no list: the DMA layer would give
- * it other memory, bounce buffers, and nobody would see what it writes there. Importers
+ * it other memory, bounce buffers, and nobody would see what it writes there. The same
+ * holds for all devices where the DMA layer bounces everything. Importers
  * that follow moves are there for DMA and are refused when they attach. The others may
  * want a kernel mapping only, as drivers of simple displays do, so they are refused when
  * they map, and so is everybody when the pages have moved out of reach since. Pages are
@@ -25,14 +26,14 @@
 
 #include <kunit/visibility.h>
 
+#include <linux/cc_platform.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
-#include <linux/iommu.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/swiotlb.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_prime.h>
@@ -48,6 +49,7 @@ struct zcgem_dma_map {
 	struct sg_table sgt;
 	struct dma_buf_attachment *attach;
 	enum dma_data_direction dir;
+	unsigned long attrs;
 	struct zcgem_pages *pages;
 	struct list_head link;
 	/* The importer knows that it must not be used any more. */
@@ -63,39 +65,36 @@ static struct zcgem_object *zcgem_dmabuf_object(struct dma_buf *dmabuf)
 	return to_zcgem_object(dmabuf->priv);
 }
 
-/*
- * An IOMMU that passes everything through does not help: a device behind it has what it can
- * address, and the DMA layer's bounce buffers.
- */
-static bool zcgem_is_translated(struct device *dev)
+static int zcgem_unreachable(struct zcgem_object *obj, struct device *dev, const char *why)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+	drm_dbg_ratelimited(obj->bo.base.dev, "%s, DMA mask %#llx: %s\n",
+			    dev_name(dev), dma_get_mask(dev), why);
+	return -EOPNOTSUPP;
 }
 
 /*
- * dma_resv held. Where an IOMMU translates, every page is in reach. The mask alone says
- * too little: what counts are the pages that the object has.
+ * dma_resv held. The mask alone says too little: what counts are the pages that the object
+ * has. For a device behind an IOMMU that translates, the DMA layer asks for 32 bits.
  */
 static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 {
 	const struct zcgem_extents *extents = &obj->pages->extents;
+	u64 limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 	unsigned long i;
 
-	if (zcgem_is_translated(dev) || !dma_addressing_limited(dev))
+	if (is_swiotlb_force_bounce(dev) || cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return zcgem_unreachable(obj, dev, "all of its DMA is bounced");
+	if (!dma_addressing_limited(dev))
 		return 0;
+	/* Only the DMA layer knows what an address is on such a bus. */
+	if (dev->dma_range_map || cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return zcgem_unreachable(obj, dev, "it cannot reach all memory");
 
 	for (i = 0; i < extents->count; i++) {
-		phys_addr_t start = PFN_PHYS(extents->table[i].pfn);
-		u64 size = (u64)zcgem_extents_length(extents, i) << PAGE_SHIFT;
+		u64 end = extents->table[i].pfn + zcgem_extents_length(extents, i);
 
-		if (dma_capable(dev, phys_to_dma(dev, start), size, true))
-			continue;
-		drm_dbg_ratelimited(obj->bo.base.dev,
-				    "%s has DMA mask %#llx and cannot reach memory at %pa\n",
-				    dev_name(dev), dma_get_mask(dev), &start);
-		return -EOPNOTSUPP;
+		if (PFN_PHYS(end) - 1 > limit)
+			return zcgem_unreachable(obj, dev, "it cannot reach the object's memory");
 	}
 	return 0;
 }
@@ -194,45 +193,69 @@ static void zcgem_dmabuf_unpin(struct dma_buf_attachment *attach)
 	zcgem_object_unpin(zcgem_dmabuf_object(attach->dmabuf));
 }
 
-/* Longest entry: what the device takes, in whole pages, and an int can hold. */
-static unsigned long zcgem_max_segment(struct device *dev)
+/* Of pages in one piece, how many make an entry that the device takes. */
+static unsigned long zcgem_entry_pages(struct device *dev, unsigned long pfn, unsigned long left)
 {
-	unsigned long max = min_t(unsigned long, dma_get_max_seg_size(dev), INT_MAX);
+	unsigned long longest = min_t(unsigned long, dma_get_max_seg_size(dev), INT_MAX);
+	unsigned long boundary = dma_get_seg_boundary_nr_pages(dev, PAGE_SHIFT);
 
-	return max(max & PAGE_MASK, PAGE_SIZE);
+	return min3(left, max(longest >> PAGE_SHIFT, 1UL), boundary - (pfn & (boundary - 1)));
 }
 
-static int zcgem_build_sgt(struct sg_table *sgt, const struct zcgem_extents *extents,
-			   unsigned long max_pages)
+/* Calls for each entry; without a table they are only counted. */
+static unsigned long zcgem_fill_sgt(struct scatterlist *sg, struct device *dev,
+				    const struct zcgem_extents *extents)
 {
-	struct scatterlist *sg;
 	unsigned long i, nents = 0;
-	int ret;
 
-	for (i = 0; i < extents->count; i++)
-		nents += DIV_ROUND_UP(zcgem_extents_length(extents, i), max_pages);
-	if (nents > UINT_MAX)
-		return -E2BIG;
-
-	ret = sg_alloc_table(sgt, nents, GFP_KERNEL_ACCOUNT);
-	if (ret)
-		return ret;
-
-	sg = sgt->sgl;
 	for (i = 0; i < extents->count; i++) {
 		unsigned long pfn = extents->table[i].pfn;
 		unsigned long left = zcgem_extents_length(extents, i);
 
 		while (left) {
-			unsigned long n = min(left, max_pages);
+			unsigned long n = zcgem_entry_pages(dev, pfn, left);
 
-			sg_set_page(sg, pfn_to_page(pfn), n << PAGE_SHIFT, 0);
-			sg = sg_next(sg);
+			if (sg) {
+				sg_set_page(sg, pfn_to_page(pfn), n << PAGE_SHIFT, 0);
+				sg = sg_next(sg);
+			}
 			pfn += n;
 			left -= n;
+			nents++;
 		}
 	}
-	return 0;
+	return nents;
+}
+
+static int zcgem_build_sgt(struct sg_table *sgt, struct device *dev,
+			   const struct zcgem_extents *extents)
+{
+	unsigned long nents = zcgem_fill_sgt(NULL, dev, extents);
+	int ret;
+
+	if (nents > UINT_MAX)
+		return -E2BIG;
+	ret = sg_alloc_table(sgt, nents, GFP_KERNEL_ACCOUNT);
+	if (!ret)
+		zcgem_fill_sgt(sgt->sgl, dev, extents);
+	return ret;
+}
+
+/*
+ * The DMA layer must not put other memory between the object and a coherent device: nobody
+ * would copy what either side writes. For a device that is not coherent it cleans the caches
+ * here, of all that was written before, and invalidates them when the list is given back.
+ */
+static int zcgem_map_sgt(struct zcgem_dma_map *map, struct device *dev)
+{
+	int ret;
+
+	map->attrs = ZCGEM_DMA_ATTR_REQUIRE_COHERENT;
+	ret = dma_map_sgtable(dev, &map->sgt, map->dir, map->attrs);
+	if (ret != -EOPNOTSUPP)
+		return ret;
+	map->attrs = 0;
+	return dma_map_sgtable(dev, &map->sgt, map->dir, 0);
 }
 
 static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
@@ -260,16 +283,15 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 
-	ret = zcgem_build_sgt(&map->sgt, &obj->pages->extents,
-			      zcgem_max_segment(attach->dev) >> PAGE_SHIFT);
+	ret = zcgem_build_sgt(&map->sgt, attach->dev, &obj->pages->extents);
 	if (ret)
 		goto free_map;
-	ret = dma_map_sgtable(attach->dev, &map->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	map->dir = dir;
+	ret = zcgem_map_sgt(map, attach->dev);
 	if (ret)
 		goto free_table;
 
 	map->attach = attach;
-	map->dir = dir;
 	map->pages = zcgem_pages_get(obj->pages);
 	map->revocable = zcgem_attach_revocable(attach);
 	WRITE_ONCE(obj->revocable_maps, obj->revocable_maps + map->revocable);
@@ -304,7 +326,7 @@ static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_tabl
 	atomic_long_dec(&zcgem_object_device(obj)->counters.dma_maps);
 
 	/* With the direction it was mapped with, whatever the importer says. */
-	dma_unmap_sgtable(attach->dev, sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	dma_unmap_sgtable(attach->dev, sgt, map->dir, map->attrs);
 	sg_free_table(sgt);
 	zcgem_pages_put(map->pages);
 	kfree(map);
@@ -313,37 +335,54 @@ static void zcgem_dmabuf_unmap(struct dma_buf_attachment *attach, struct sg_tabl
 }
 
 /*
- * Each importer's mapping is synced with the direction that it was made with, so
- * concurrent callers with different directions cannot confuse each other, and
- * there is nothing to allocate.
+ * dma_resv held. Each importer's mapping is synced with the direction that it was made with,
+ * so concurrent callers with different directions cannot confuse each other, and there is
+ * nothing to allocate. What no importer has mapped is synced when one maps it.
  */
-static int zcgem_dmabuf_sync(struct dma_buf *dmabuf, bool for_cpu)
+static void zcgem_sync_maps(struct zcgem_object *obj, bool for_cpu)
 {
-	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 	struct zcgem_dma_map *map;
-	int ret;
 
-	ret = zcgem_object_lock(obj);
-	if (ret)
-		return ret;
 	list_for_each_entry(map, &obj->dma_maps, link) {
 		if (for_cpu)
 			dma_sync_sgtable_for_cpu(map->attach->dev, &map->sgt, map->dir);
 		else
 			dma_sync_sgtable_for_device(map->attach->dev, &map->sgt, map->dir);
 	}
+}
+
+/*
+ * Before a device is done it may write again what was synced already, so fences come first.
+ * The DMA-BUF core waits for the same ones afterwards, and callers in the kernel have to take
+ * its -ERESTARTSYS as well.
+ */
+static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+	bool write = dir == DMA_BIDIRECTIONAL || dir == DMA_TO_DEVICE;
+	long ret;
+
+	ret = dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write), true,
+				    MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ret;
+	zcgem_sync_maps(obj, true);
 	zcgem_object_unlock(obj);
 	return 0;
 }
 
-static int zcgem_dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
-{
-	return zcgem_dmabuf_sync(dmabuf, true);
-}
-
+/* Uninterruptible: callers in the kernel do not repeat it, and the device would miss the data. */
 static int zcgem_dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	return zcgem_dmabuf_sync(dmabuf, false);
+	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	zcgem_sync_maps(obj, false);
+	zcgem_object_unlock(obj);
+	return 0;
 }
 
 static int zcgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)

@@ -4,9 +4,9 @@
  * that follows moves or must be pinned for, with few address bits, short segments, no
  * DMA at all, or work that is not done yet. See importer.h.
  *
- * On a machine with an IOMMU that translates for QEMU's device "edu", that PCI device is
- * the one that imports, unless something is asked for that is not so: what it reaches is
- * then what the IOMMU lets it reach.
+ * On a machine with QEMU's device "edu", that PCI device is the one that imports, unless
+ * something is asked for that is not so: behind an IOMMU that translates, what it reaches is
+ * what the IOMMU lets it reach.
  *
  * What it has of a buffer is guarded by that buffer's dma_resv, since exporters tell of
  * moves under it; the mutex, which is outside, keeps the attachment itself.
@@ -19,6 +19,7 @@
 #include <linux/dma-resv.h>
 #include <linux/iommu.h>
 #include <linux/iosys-map.h>
+#include <linux/log2.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -92,7 +93,7 @@ static const struct dma_buf_attach_ops attach_p2p_ops = {
 	.INVALIDATE_MAPPINGS = importer_told,
 };
 
-static bool take_translated_device(struct importer *importer)
+static bool take_pci_device(struct importer *importer)
 {
 	struct pci_dev *pci = pci_get_device(0x1234, 0x11e8, NULL);
 	struct iommu_domain *domain;
@@ -100,18 +101,15 @@ static bool take_translated_device(struct importer *importer)
 	if (!pci)
 		return false;
 	domain = iommu_get_domain_for_dev(&pci->dev);
-	if (!domain || !(domain->type & __IOMMU_DOMAIN_DMA_API)) {
-		pci_dev_put(pci);
-		return false;
-	}
 	importer->device = &pci->dev;
-	importer->domain = domain;
+	if (domain && domain->type & __IOMMU_DOMAIN_DMA_API)
+		importer->domain = domain;
 	return true;
 }
 
 static void put_device_again(struct importer *importer)
 {
-	if (importer->domain)
+	if (dev_is_pci(importer->device))
 		put_device(importer->device);
 	else
 		platform_device_unregister(to_platform_device(importer->device));
@@ -127,8 +125,8 @@ static int make_device(struct importer *importer, const struct importer_attach *
 	};
 	struct platform_device *device;
 
-	if (!arg->dma_bits && !arg->max_segment && !(arg->flags & IMPORTER_NO_DMA) &&
-	    take_translated_device(importer))
+	if (!arg->dma_bits && !arg->max_segment && !arg->boundary &&
+	    !(arg->flags & IMPORTER_NO_DMA) && take_pci_device(importer))
 		return 0;
 	device = platform_device_register_full(&info);
 	if (IS_ERR(device))
@@ -136,6 +134,8 @@ static int make_device(struct importer *importer, const struct importer_attach *
 	if (arg->dma_bits)
 		*device->dev.dma_mask = DMA_BIT_MASK(arg->dma_bits);
 	dma_set_max_seg_size(&device->dev, arg->max_segment ?: UINT_MAX);
+	if (arg->boundary)
+		dma_set_seg_boundary(&device->dev, arg->boundary - 1);
 	if (arg->flags & IMPORTER_NO_DMA)
 		device->dev.dma_mask = NULL;
 	importer->device = &device->dev;
@@ -152,7 +152,7 @@ static int attach(struct importer *importer, void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	if (arg.dma_bits > 64)
+	if (arg.dma_bits > 64 || (arg.boundary && !is_power_of_2(arg.boundary)))
 		return -EINVAL;
 	if (importer->attach)
 		return -EBUSY;
@@ -337,14 +337,18 @@ static int with_buffer_locked(struct importer *importer, unsigned int cmd, unsig
 
 static void count_entries(struct importer *importer, struct importer_state *state)
 {
+	u64 within = dma_get_seg_boundary(importer->device);
 	struct scatterlist *sg;
 	int i;
 
 	for_each_sgtable_dma_sg(importer->sgt, sg, i) {
+		u64 last = sg_dma_address(sg) + sg_dma_len(sg) - 1;
+
 		state->entries++;
+		state->crossing += (sg_dma_address(sg) & ~within) != (last & ~within);
 		state->longest = max(state->longest, sg_dma_len(sg));
 		state->bytes += sg_dma_len(sg);
-		state->last = max_t(u64, state->last, sg_dma_address(sg) + sg_dma_len(sg) - 1);
+		state->last = max(state->last, last);
 	}
 }
 

@@ -26,12 +26,14 @@
  * @flags: IMPORTER_*
  * @dma_bits: how many bits of an address the device has, 0 for 64
  * @max_segment: bytes that an entry of its scatter lists may have, 0 for any number
+ * @boundary: a power of two, no multiple of which an entry may cross, 0 for none
  */
 struct importer_attach {
 	__s32 dmabuf;
 	__u32 flags;
 	__u32 dma_bits;
 	__u32 max_segment;
+	__u64 boundary;
 };
 
 /**
@@ -44,6 +46,7 @@ struct importer_attach {
  * @last: the highest DMA address in it
  * @told: how often the exporter has told that the memory moves
  * @fence_pending: whether its fence has not signalled
+ * @crossing: entries that cross the device's boundary
  */
 struct importer_state {
 	__u32 attached;
@@ -54,7 +57,7 @@ struct importer_state {
 	__u64 last;
 	__u64 told;
 	__u32 fence_pending;
-	__u32 pad;
+	__u32 crossing;
 };
 
 /**
