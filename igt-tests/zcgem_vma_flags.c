@@ -58,6 +58,9 @@
  * SUBTEST: write-read-only
  * Description: No protection change gives more than the descriptor or object allows (class 9).
  *
+ * SUBTEST: young-and-dirty
+ * Description: Entries of a writable mapping need no more faults to be written, whoever sets the bits.
+ *
  * SUBTEST: exec
  * Description: PROT_EXEC maps as on other DRM nodes and what was written runs (class 9).
  */
@@ -505,6 +508,41 @@ static void test_exec(int fd)
 	munmap(map, size);
 }
 
+static void expect_bits(int fd, enum memory_kind kind, int prot, bool dirty)
+{
+	const uint64_t size = 2 * LEAF_2M;
+	struct leaf leaves[2 * LEAF_2M / LEAF_4K];
+	struct memory memory;
+	unsigned int i, count;
+	volatile char *map;
+
+	if (!memory_available(kind, size))
+		return;
+	make_memory(fd, kind, size, &memory);
+	map = map_memory(fd, &memory, prot);
+	(void)*map;
+	count = read_leaves((void *)map, LEAF_2M, leaves, ARRAY_SIZE(leaves));
+	igt_assert_lt_u64(0, count);
+	for (i = 0; i < count; i++) {
+		igt_assert(leaf_has(&leaves[i], 'a'));
+		igt_assert_f(leaf_has(&leaves[i], 'd') == dirty, "leaf %u of %u: %s\n", i, count,
+			     leaves[i].flags);
+	}
+	munmap((void *)map, size);
+	free_memory(fd, &memory);
+}
+
+static void test_young_and_dirty(int fd)
+{
+	static const enum memory_kind kinds[] = { SHMEM_4K, SHMEM_THP, HUGETLB_2M, POOL };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		expect_bits(fd, kinds[i], PROT_RW, true);
+		expect_bits(fd, kinds[i], PROT_READ, false);
+	}
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -549,6 +587,10 @@ int igt_main()
 	igt_describe("No protection change gives more than the descriptor or object allows (class 9)");
 	igt_subtest("write-read-only")
 		zcgem_run_counted(fd, test_write_read_only);
+
+	igt_describe("Entries of a writable mapping need no more faults to be written, whoever sets the bits");
+	igt_subtest("young-and-dirty")
+		zcgem_run_counted(fd, test_young_and_dirty);
 
 	igt_describe("PROT_EXEC maps as on other DRM nodes and what was written runs (class 9)");
 	igt_subtest("exec")

@@ -10,6 +10,7 @@
  * Runs in the engine and is what a fence waits for: no locks, no allocations.
  */
 
+#include <linux/cacheflush.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
@@ -36,6 +37,18 @@ static void *zcgem_locate(const struct zcgem_job_object *o, u64 offset, u64 *byt
 	return page_address(pfn_to_page(pfn)) + skip;
 }
 
+/* The pages of files and programs are written here through another view than theirs. */
+static void zcgem_written(const struct zcgem_job_object *o, void *start, u64 bytes)
+{
+	unsigned long addr;
+
+	if (!o->pages)
+		return;
+	for (addr = (unsigned long)start & PAGE_MASK; addr < (unsigned long)start + bytes;
+	     addr += PAGE_SIZE)
+		flush_dcache_page(virt_to_page((void *)addr));
+}
+
 static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
 {
 	u64 bytes = min(op->size - job->column, ZCGEM_PIECE);
@@ -54,6 +67,7 @@ static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
 	} else {
 		memset64(dst, op->pattern, bytes / sizeof(u64));
 	}
+	zcgem_written(&job->objects[op->dst], dst, bytes);
 	return bytes;
 }
 

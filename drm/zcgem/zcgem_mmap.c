@@ -26,7 +26,7 @@
  * DRM file, never from vm_start or vm_pgoff, which change when a VMA is split.
  */
 
-#include <linux/highmem.h>
+#include <linux/cacheflush.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
 #include <linux/page_table_check.h>
@@ -111,7 +111,8 @@ static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *o
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long size = PAGE_SIZE << order;
 	unsigned long addr = ALIGN_DOWN(vmf->address, size);
-	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	/* As for small entries: dirty at once. */
+	bool write = vma->vm_flags & VM_WRITE;
 	unsigned long pfn, run;
 	pgoff_t page;
 
@@ -130,8 +131,7 @@ static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *o
 }
 
 struct zcgem_fill {
-	struct mm_struct *mm;
-	pgprot_t prot;
+	struct vm_area_struct *vma;
 	/* The run that the next entry belongs to, and what is left of it. */
 	const struct zcgem_extent *extent;
 	unsigned long pfn;
@@ -140,6 +140,26 @@ struct zcgem_fill {
 	const struct zcgem_extent *last;
 	pgoff_t end;
 };
+
+/*
+ * A special entry's dirty bit says nothing of the page, and a processor that does not set
+ * it by itself would fault for each.
+ */
+static void zcgem_set_entry(struct vm_area_struct *vma, unsigned long addr, pte_t *pte,
+			    unsigned long pfn)
+{
+	pte_t entry = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, vma->vm_page_prot)));
+
+	if (vma->vm_flags & VM_WRITE)
+		entry = pte_mkdirty(entry);
+#ifdef CONFIG_RISCV
+	/* What set_pte_at() calls for executable entries is not exported; see zcgem_sync_code(). */
+	set_pte(pte, entry);
+#else
+	set_pte_at(vma->vm_mm, addr, pte, entry);
+#endif
+	update_mmu_cache(vma, addr, pte);
+}
 
 static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
 {
@@ -152,7 +172,7 @@ static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
 		fill->left = (extent < fill->last ? extent[1].start : fill->end) - extent->start;
 	}
 	if (pte_none(ptep_get(pte)))
-		set_pte_at(fill->mm, addr, pte, pte_mkspecial(pfn_pte(fill->pfn, fill->prot)));
+		zcgem_set_entry(fill->vma, addr, pte, fill->pfn);
 	fill->pfn++;
 	fill->left--;
 	return 0;
@@ -170,8 +190,7 @@ static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object
 	pgoff_t first = zcgem_fault_page(vmf, obj) - ((vmf->address - start) >> PAGE_SHIFT);
 	const struct zcgem_extents *extents = &obj->pages->extents;
 	struct zcgem_fill fill = {
-		.mm = vma->vm_mm,
-		.prot = vma->vm_page_prot,
+		.vma = vma,
 		.extent = &extents->table[zcgem_extents_find(extents, first)],
 		.last = &extents->table[extents->count - 1],
 		.end = extents->npages,
@@ -187,6 +206,22 @@ static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object
 
 	ret = apply_to_page_range(vma->vm_mm, start, end - start, zcgem_fill_entry, &fill);
 	return ret ? vmf_error(ret) : VM_FAULT_NOPAGE;
+}
+
+/*
+ * Instructions that were written through other views. set_pte_at() sees to that, but not for
+ * special entries.
+ */
+static void zcgem_sync_code(const struct zcgem_extents *extents, pgoff_t page, unsigned long left)
+{
+	while (left) {
+		unsigned long pfn, n = min(zcgem_extents_lookup(extents, page, &pfn), left);
+		unsigned long start = (unsigned long)page_address(pfn_to_page(pfn));
+
+		flush_icache_range(start, start + (n << PAGE_SHIFT));
+		page += n;
+		left -= n;
+	}
 }
 
 static enum zcgem_leaf zcgem_leaf_of(unsigned int order)
@@ -267,6 +302,8 @@ static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *
 	if (*error)
 		return 0;
 
+	if (vmf->vma->vm_flags & VM_EXEC)
+		zcgem_sync_code(&obj->pages->extents, window->first, window->npages);
 	/* Not before: removal of any DRM device waits for this section. */
 	if (!drm_dev_enter(obj->bo.base.dev, &idx))
 		return VM_FAULT_SIGBUS;
@@ -406,6 +443,15 @@ static void zcgem_vm_close(struct vm_area_struct *vma)
 	drm_gem_vm_close(vma);
 }
 
+/* copy_to_user_page(), which modules do not have: a breakpoint must reach the instruction cache. */
+static void zcgem_poke(struct vm_area_struct *vma, void *to, const void *from, size_t size)
+{
+	memcpy(to, from, size);
+	flush_dcache_page(virt_to_page(to));
+	if (vma->vm_flags & VM_EXEC)
+		flush_icache_range((unsigned long)to, (unsigned long)to + size);
+}
+
 /*
  * For a debugger: ptrace() and /proc/PID/mem, which cannot get at the pages. The core
  * checks neither the end of the mapping nor what may be done with it: a process could
@@ -442,12 +488,11 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 
 		if (!zcgem_extents_lookup(&obj->pages->extents, page, &pfn))
 			break;
-		kaddr = kmap_local_page(pfn_to_page(pfn));
+		kaddr = page_address(pfn_to_page(pfn));
 		if (write)
-			memcpy(kaddr + offset, buf + done, n);
+			zcgem_poke(vma, kaddr + offset, buf + done, n);
 		else
 			memcpy(buf + done, kaddr + offset, n);
-		kunmap_local(kaddr);
 
 		done += n;
 		offset = 0;
