@@ -18,6 +18,8 @@ import machine
 from results import FAIL, PASS, Result
 
 MODES = ("instructions", "time")
+# The kernels that the manual has figures of.
+KERNELS = ["6.12", "7.2"]
 # A gigabyte of each kind of memory, and as much of one that is being made anew.
 MACHINE = {"mem": "5G", "append": "hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=560",
            "modules": "zcgem,vgem,stopwatch"}

@@ -47,9 +47,9 @@ def mirror_sources(source, target):
             path.unlink()
 
 
-def run(tree, command, what, log):
+def run(tree, command, what, log, binds=()):
     """Run a build step in a tree; its log is a file, and on the screen only when it fails."""
-    done = rootfs.in_tree(tree, command, binds=[(ROOT, "/work")], stdout=subprocess.PIPE,
+    done = rootfs.in_tree(tree, command, binds=[(ROOT, "/work"), *binds], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     log.write_text(done.stdout)
     warnings = [line for line in done.stdout.splitlines()
@@ -64,7 +64,7 @@ def make_module(kernel, directory, log, flags=()):
     inside = "/work/" + str(directory.relative_to(ROOT))
     run(kernel.tree, ["make", "-C", f"/lib/modules/{kernel.version}/build", f"M={inside}", "W=1",
                       "KCFLAGS=-Werror", f"-j{os.cpu_count()}", *flags, "modules"],
-        f"{directory.name} for {kernel.name}", log)
+        f"{directory.name} for {kernel.name}", log, kernel.binds)
     return directory / f"{directory.name}.ko"
 
 

@@ -12,6 +12,7 @@ import demo
 import groups
 import kernel
 import machine
+import nextkernel
 import profiler
 import rootfs
 import tests
@@ -37,7 +38,10 @@ def prepare(name, zcgem=True):
 
 def command_build(args):
     for name in args.kernel:
-        prepare(name)
+        if name == nextkernel.NextKernel.name:
+            build.module(nextkernel.NextKernel())
+        else:
+            prepare(name)
     return 0
 
 
@@ -78,7 +82,8 @@ def command_test(args):
     offered = groups.client_groups() if args.clients else None
     everything = not args.named_kernels and not args.filter and not args.clients
     return tests.run(args.kernel, args.filter, offered,
-                     groups.DEBUG_KERNEL if everything else None, args.kmemleak)
+                     groups.DEBUG_KERNEL if everything else None, args.kmemleak,
+                     groups.BETWEEN if everything else ())
 
 
 def command_bench(args):
@@ -130,7 +135,8 @@ def parser():
                          help="count instructions instead of seconds, the same in every run")
 
     every = KERNELS + debug.names()
-    add("build", command_build, "build module, userspace and tests", KERNELS, every)
+    add("build", command_build, "build module, userspace and tests", KERNELS,
+        [*every, nextkernel.NextKernel.name])
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
     sub = add("test", command_test, "run the tests", KERNELS, every)
     sub.add_argument("--clients", action="store_true",
@@ -138,7 +144,7 @@ def parser():
     sub.add_argument("--kmemleak", action="store_true",
                      help="with a debug kernel: search for leaks at the end of each guest")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
-    sub = add("bench", command_bench, "compare zcgem with udmabuf and others", KERNELS)
+    sub = add("bench", command_bench, "compare zcgem with udmabuf and others", bench.KERNELS)
     sub.add_argument("--publish", action="store_true",
                      help="measure nothing: copy tables and plots of earlier runs to the manual")
     sub.add_argument("--profile", action="store_true",

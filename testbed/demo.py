@@ -13,7 +13,8 @@ import machine
 from results import FAIL, PASS, Result
 
 # What QEMU shows and who drives it: cirrus on 6.12, where bochs refuses imports, bochs since then.
-DISPLAYS = {"6.12": ("cirrus", "cirrus"), "7.2": ("std", "bochs")}
+DISPLAYS = {"6.12": ("cirrus", "cirrus"), "7.2": ("std", "bochs"),
+            "7.3": ("std", "bochs")}
 PICTURE = "/usr/share/desktop-base/spacefun-theme/grub/grub-16x9.png"
 TIMEOUT = 90
 

@@ -18,6 +18,7 @@ import demo
 import hostchecks
 import intree
 import machine
+import nextkernel
 import packages
 import selftest
 
@@ -29,6 +30,10 @@ TWO_NODES = " ".join(f"-object memory-backend-ram,id=node{n},size=1G "
 # cannot tell importers of moves, and this one can.
 DEBUG_KERNEL = "6.12-debug"
 
+# Kernels that a run of everything has only the groups of "smoke" with: what works on the oldest and
+# on the newest seldom breaks between them.
+BETWEEN = ["7.2"]
+
 # How long a test of the group "soak" takes.
 SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 
@@ -36,7 +41,7 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
                  programs=None, named=False, expected=None, quiet=60, debug=False,
-                 again=False, stock=True, newest=False):
+                 again=False, stock=True, newest=False, smoke=False):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.expected = expected or {}  # test: the console report that it causes if it passes
@@ -44,6 +49,7 @@ class Group:
         self.named = named          # runs only when it is asked for by name
         self.again = again          # programs of other groups on another machine
         self.newest = newest        # without a filter, with the last of the kernels only
+        self.smoke = smoke          # part of a run of everything with the kernels of BETWEEN too
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.stock = stock          # not only for debug kernels
         self.programs = programs    # of kind igt: these; None: those that no group names
@@ -58,9 +64,10 @@ def groups():
         Group("unit", "host", hostchecks.meson_tests, once=True),
         Group("manual", "host", hostchecks.manual, once=True),
         Group("bed", "host", selftest.run, once=True),
-        Group("zcgem", "igt", timeout=300),
-        Group("sharing", "igt", timeout=300, debug=True,
-              programs=["zcgem_device", "zcgem_idle", "zcgem_invalidate", "zcgem_punch",
+        Group("next", "host", nextkernel.run, once=True),
+        Group("zcgem", "igt", timeout=300, smoke=True),
+        Group("sharing", "igt", timeout=300, debug=True, smoke=True,
+              programs=["zcgem_device", "zcgem_dma", "zcgem_idle", "zcgem_invalidate", "zcgem_punch",
                         "zcgem_revoke", "zcgem_share_races", "zcgem_stalled",
                         "zcgem_suspend", "zcgem_unplug", "zcgem_waits", "zcgem_watch"]),
         Group("engine", "igt", timeout=400,
@@ -101,6 +108,13 @@ def groups():
               # A page of 1 GiB, and memory that passes for a persistent one.
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
                                                        "memmap=64M!512M")),
+        # The DMA layer uses other memory than a device is given, for everything.
+        Group("swiotlb", "igt", again=True, smoke=True, programs=["zcgem_dma"],
+              options=machine.Options(append="swiotlb=force")),
+        # An IOMMU that translates nothing.
+        Group("passthrough", "igt", again=True, named=True, programs=["zcgem_device", "zcgem_dma"],
+              options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
+                                      append="intel_iommu=on iommu=pt")),
         # More than 1 GiB in one piece, and no page table leaves of that size.
         Group("processor", "igt", programs=["zcgem_processor"],
               options=machine.Options(mem="7G", smp=1, cpu="max,-pdpe1gb")),
@@ -111,7 +125,7 @@ def groups():
         Group("examples", "tap", "sh testbed/guest/examples.sh", options=machine.Options(vga="cirrus")),
         Group("sandbox", "tap", "sh testbed/guest/sandbox.sh"),
         Group("bench", "host", bench.run_tests),
-        Group("demo", "host", demo.run),
+        Group("demo", "host", demo.run, smoke=True),
         # Minutes, for what seldom breaks.
         Group("packages", "host", packages.run, named=True),
         Group("in-tree", "host", intree.run, named=True),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The driver inside a kernel's source: drm/in-tree.py puts it there, and Kbuild builds it by the
-configuration of the stock kernel. 6.12 gets it as it is, 7.2 without the compat header."""
+configuration of the stock kernel. 6.12 gets it as it is, later ones without the compat header."""
 
 import shutil
 import subprocess

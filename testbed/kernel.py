@@ -41,6 +41,7 @@ class Kernel:
     slower = 1          # how much longer things may take
     sw_sync = False     # is it built in?
     kmemleak = False
+    binds = ()          # what a build needs in the tree besides
 
     def __init__(self, name):
         self.name = name

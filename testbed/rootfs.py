@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 
-SUITES = {"6.12": "trixie", "7.2": "forky"}
+SUITES = {"6.12": "trixie", "7.2": "forky", "7.3": "trixie-backports"}
 
 # What a module build needs; perl for the kernel-doc check of W=1. linux-source is there for
 # sw_sync, which stock kernels lack, and for checkpatch.
@@ -57,7 +57,7 @@ INSTALL_HOOK = r'''
 rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap
 mkdir -p /opt/next/partial
 apt-get -q -y --download-only -o Dir::Cache::archives=/opt/next \
-	install linux-image-rt-amd64 linux-headers-rt-amd64
+	install -t SUITE linux-image-rt-amd64 linux-headers-rt-amd64
 '''
 
 # A wallpaper package's PNGs are the real pictures of the demo; everything else of the
@@ -129,6 +129,12 @@ class Tree:
         recipe = "\n".join([suite, *sorted(packages), *EXCLUDE, hook or ""])
         digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         self.path = cache_dir() / f"{name}-{digest}"
+        self.base = suite.removesuffix("-backports")
+
+    def _package(self, name):
+        """A package as apt is asked for it: backports serves the kernel, its base the rest."""
+        backported = self.base != self.suite and name.startswith("linux-")
+        return f"{name}/{self.suite}" if backported else name
 
     def get(self):
         """Path of the tree; makes it first where it is not there yet."""
@@ -149,11 +155,13 @@ class Tree:
                "--aptopt=Acquire::Check-Valid-Until \"false\"",
                "--aptopt=Acquire::Languages \"none\"",
                "--aptopt=APT::Sandbox::User \"root\"",
-               "--include=" + ",".join(self.packages)]
+               "--include=" + ",".join(map(self._package, self.packages))]
         cmd += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDE]
         if self.hook:
             cmd.append(f"--customize-hook=chroot \"$1\" sh -ec '{self.hook}'")
-        cmd += [self.suite, str(part), mirror()]
+        cmd += [self.base, str(part), mirror()]
+        if self.base != self.suite:
+            cmd.append(f"deb {mirror()} {self.suite} main")
         log = self.path.with_suffix(".log")
         with open(log, "w") as out:
             # It has the lock as well: it may outlive a bed that is killed.
@@ -186,11 +194,13 @@ def clients_tree():
 
 
 def packaging_tree(kernel):
-    return Tree(f"packaging-{SUITES[kernel]}", SUITES[kernel], PACKAGING)
+    suite = SUITES[kernel].removesuffix("-backports")
+    return Tree(f"packaging-{suite}", suite, PACKAGING)
 
 
 def install_tree(kernel):
-    return Tree(f"install-{SUITES[kernel]}", SUITES[kernel], INSTALL, INSTALL_HOOK)
+    suite = SUITES[kernel]
+    return Tree(f"install-{suite}", suite, INSTALL, INSTALL_HOOK.replace("SUITE", suite))
 
 
 def kwin_tree():

@@ -286,8 +286,9 @@ def _after(programs, task):
     return task()
 
 
-def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False):
-    """All groups that the filters leave, on each kernel; with debug_kernel those made for it."""
+def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=()):
+    """All groups that the filters leave, on each kernel; with debug_kernel those made for it, and on
+    the kernels of between only the most important ones."""
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
@@ -301,6 +302,7 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False):
         for group in chosen:
             if (group.once and name not in stock or name == debug_kernel and not group.debug
                     or name in rootfs.SUITES and not group.stock
+                    or name in between and not group.smoke
                     or group.newest and not filters and name != kernels[-1]):
                 continue
             group.options.leaks = kmemleak

@@ -26,7 +26,7 @@ def _sources(kernel):
 
 
 def build_for(kernel, directory):
-    """udmabuf-6.12 or udmabuf-7.2, static: the guests have another C library."""
+    """udmabuf-6.12 and so on, static: the guests have another C library."""
     target = directory / f"udmabuf-{kernel.name}"
     with rootfs.locked("kernel-" + kernel.name):
         _sources(kernel)

@@ -58,6 +58,7 @@ class DebugKernel:
     memory = "4G"
     slower = 6
     sw_sync = True
+    binds = ()
     # Emulation is slow and the host may be busy: what takes long is not yet a lockup. Every
     # finding is printed. page_poison=1, which shows memory that was not cleared or that is written
     # after it was freed, doubles the time that pages cost; it is there to be appended.

@@ -256,7 +256,12 @@ static int walker_show(struct seq_file *m, void *v)
 #ifdef _PAGE_DEVMAP
 		{ _PAGE_DEVMAP, 'v' },
 #endif
+		/* Of 7.3 on it is for more than write protection. */
+#ifdef _PAGE_UFFD_WP
 		{ _PAGE_UFFD_WP, 'u' },
+#else
+		{ _PAGE_UFFD, 'u' },
+#endif
 	};
 	const struct leaf *leaf = v;
 	unsigned int i;

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Two kernels' own tests of /dev/udmabuf, unchanged, with zcgem behind the name.
+# The kernels' own tests of /dev/udmabuf, unchanged, with zcgem behind the name.
 . /work/testbed/clients/guest/tap.sh
 pages=$(cat /proc/sys/vm/nr_hugepages)
 echo 1030 >/proc/sys/vm/nr_hugepages
 take_udmabuf
-for version in 6.12 7.2; do
+for program in "$bin"/udmabuf-*; do
+	version=${program##*-}
 	watch_zcgem
-	said=$("$bin/udmabuf-$version" 2>&1)
+	said=$("$program" 2>&1)
 	status=$?
 	# Its tests are ours, but for the plan, which does not count our lines.
 	echo "$said" | grep -v '^1\.\.' | sed "s/^\(ok\|not ok\) \([0-9]*\) /&$version: /"
