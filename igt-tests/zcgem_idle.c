@@ -28,8 +28,11 @@
  * SUBTEST: unused
  * Description: Pages of shmem and of hugetlbfs go, come back with their contents, and go again (class 10).
  *
+ * SUBTEST: mapped
+ * Description: What only the CPU has mapped goes as well, and comes back at a touch (class 10).
+ *
  * SUBTEST: in-use
- * Description: What is mapped, imported, pinned or fenced keeps its pages until that ends.
+ * Description: What a device has mapped, pinned or fenced keeps its pages until that ends.
  *
  * SUBTEST: never
  * Description: With 0 nothing goes, and a value out of range counts as the largest.
@@ -98,9 +101,34 @@ static void test_unused(int fd)
 	}
 }
 
+/* By the node and by the dma-buf; each round one of them brings it back. */
+static void test_mapped(int fd)
+{
+	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK), dmabuf;
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0);
+	char *maps[2];
+	uint64_t round;
+
+	dmabuf = zcgem_export(fd, handle);
+	maps[0] = zcgem_mmap(fd, handle, SIZE, RW);
+	maps[1] = map_dmabuf(dmabuf, SIZE);
+	zcgem_fill(maps[0], SIZE, 0);
+	zcgem_check(maps[1], SIZE, 0);
+	for (round = 0; round < 3; round++) {
+		wait_until_evicted(fd, handle, round);
+		zcgem_check(maps[round % 2], SIZE, round);
+		zcgem_fill(maps[round % 2], SIZE, round + 1);
+		zcgem_check(maps[!(round % 2)], SIZE, round + 1);
+		igt_assert(zcgem_is_resident(fd, handle));
+	}
+	munmap(maps[0], SIZE);
+	munmap(maps[1], SIZE);
+	close(dmabuf);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
 enum use {
-	CPU_MAPPING,
-	DMABUF_MAPPING,
 	DEVICE_MAPPING,
 	DEVICE_PIN,
 	DEVICE_VMAP,
@@ -113,7 +141,6 @@ struct used {
 	enum use use;
 	uint32_t handle;
 	int memfd, dmabuf, device;
-	void *map;
 };
 
 static void begin_use(int fd, enum use use, struct used *used)
@@ -130,16 +157,8 @@ static void begin_use(int fd, enum use use, struct used *used)
 	};
 	used->handle = zcgem_wrap_memfd(fd, used->memfd, 0, SIZE, 0);
 	used->dmabuf = zcgem_export(fd, used->handle);
-	if (use == CPU_MAPPING)
-		used->map = zcgem_mmap(fd, used->handle, SIZE, RW);
-	else if (use == DMABUF_MAPPING)
-		used->map = map_dmabuf(used->dmabuf, SIZE);
-	else
-		used->device = importer_new(used->dmabuf, IMPORTER_FOLLOWS);
-	if (used->map)
-		zcgem_fill(used->map, SIZE, use);
-	else
-		importer_call(used->device, calls[use], IMPORTER_BIDIRECTIONAL);
+	used->device = importer_new(used->dmabuf, IMPORTER_FOLLOWS);
+	importer_call(used->device, calls[use], IMPORTER_BIDIRECTIONAL);
 }
 
 /* Attached it still is, exported too: neither is a use. */
@@ -152,10 +171,7 @@ static void end_use(struct used *used)
 		[DEVICE_FENCE] = IMPORTER_SIGNAL,
 	};
 
-	if (used->map)
-		munmap(used->map, SIZE);
-	else
-		importer_call(used->device, calls[used->use], 0);
+	importer_call(used->device, calls[used->use], 0);
 }
 
 static void test_in_use(int fd)
@@ -171,20 +187,16 @@ static void test_in_use(int fd)
 	idle = zcgem_wrap_memfd(fd, memfd, 0, SIZE, 0);
 	for (round = 0; round < 2; round++) {
 		wait_until_evicted(fd, idle, round);
-		for (i = 0; i < WAYS; i++) {
+		for (i = 0; i < WAYS; i++)
 			igt_assert_f(evictions(fd, used[i].handle) == 0 &&
 				     zcgem_is_resident(fd, used[i].handle), "use %u\n", i);
-			if (used[i].map)
-				zcgem_check(used[i].map, SIZE, i);
-		}
 		zcgem_populate(fd, idle, SIZE, NULL);
 	}
 	for (i = 0; i < WAYS; i++)
 		end_use(&used[i]);
 	for (i = 0; i < WAYS; i++) {
 		wait_until_evicted(fd, used[i].handle, 0);
-		if (used[i].device >= 0)
-			close(used[i].device);
+		close(used[i].device);
 		close(used[i].dmabuf);
 		gem_close(fd, used[i].handle);
 		zcgem_release_memfd(used[i].memfd);
@@ -219,7 +231,11 @@ int igt_main()
 	igt_subtest("unused")
 		zcgem_run_counted(fd, test_unused);
 
-	igt_describe("What is mapped, imported, pinned or fenced keeps its pages until that ends");
+	igt_describe("What only the CPU has mapped goes as well, and comes back at a touch (class 10)");
+	igt_subtest("mapped")
+		zcgem_run_counted(fd, test_mapped);
+
+	igt_describe("What a device has mapped, pinned or fenced keeps its pages until that ends");
 	igt_subtest("in-use")
 		zcgem_run_counted(fd, test_in_use);
 

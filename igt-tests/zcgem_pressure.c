@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_swap.h"
@@ -32,10 +33,13 @@
  * Description: The memory of an idle object can be swapped out, with what the object has written (class 10, class 12).
  *
  * SUBTEST: shrinker
- * Description: The shrinker evicts idle objects and no others (class 10).
+ * Description: The shrinker evicts what no device needs in place, mapped or not, and only with swap space (class 10).
  *
  * SUBTEST: pressure
  * Description: A program gets memory that idle objects hold, and the objects keep their contents.
+ *
+ * SUBTEST: pressure-mapped
+ * Description: The same with a CPU mapping of each object, which shows the contents afterwards.
  *
  * SUBTEST: pressure-udmabuf
  * Description: The same program beside udmabuf objects fails, or this machine is no test.
@@ -72,7 +76,7 @@ static void test_swappable(int fd)
 	zcgem_mark_all(object, size, 1);
 	zcgem_check_marks(file, size, 1);
 
-	/* in use: not one page may go */
+	/* in place for the CPU: not one page may go until the object is evicted */
 	igt_require(zcgem_page_out(file, size));
 	igt_assert_eq_u64(pages_in_core(file, size), size / ZCGEM_PAGE);
 	zcgem_check_same(object, file, size);
@@ -93,41 +97,64 @@ static void test_swappable(int fd)
 }
 
 /* Shrinkers run when caches are dropped as they do when memory is short. */
+static void drop_caches(void)
+{
+	igt_require_f(__zcgem_write_setting("/proc/sys/vm/drop_caches", "2"),
+		      "cannot drop caches: %m\n");
+}
+
 static void test_shrinker(int fd)
 {
 	const uint64_t size = PAGES(64);
-	uint32_t idle[8], mapped, exported, untouched, i;
+	uint32_t idle[8], mapped, exported, held, untouched, i;
 	uint64_t before = zcgem_pinned_folios(fd);
-	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), dmabuf;
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), dmabuf, device;
 	char *file = zcgem_map_memfd(memfd, 0, size), *object, *user;
 
+	require_importer();
 	zcgem_mark_all(file, size, 1);
 	for (i = 0; i < ARRAY_SIZE(idle); i++)
 		idle[i] = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	mapped = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	object = zcgem_mmap(fd, mapped, size, RW);
 	zcgem_check_marks(object, size, 1);
+	held = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	dmabuf = zcgem_export(fd, held);
+	device = importer_new(dmabuf, IMPORTER_FOLLOWS);
+	importer_call(device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+	close(dmabuf);
 	/* a dma-buf by itself is no use of the memory */
 	exported = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	dmabuf = zcgem_export(fd, exported);
 	user = zcgem_anonymous(size);
 	untouched = zcgem_wrap_address(fd, user, size, 0);
 
-	igt_require_f(__zcgem_write_setting("/proc/sys/vm/drop_caches", "2"),
-		      "cannot drop caches: %m\n");
+	if (!zcgem_read_key("/proc/meminfo", "SwapFree")) {
+		drop_caches();
+		for (i = 0; i < ARRAY_SIZE(idle); i++)
+			igt_assert(zcgem_is_resident(fd, idle[i]));
+	}
+	zcgem_require_swap(MIB(64));
+	drop_caches();
 	for (i = 0; i < ARRAY_SIZE(idle); i++) {
 		igt_assert(!zcgem_is_resident(fd, idle[i]));
 		igt_assert_eq_u64(zcgem_evictions(fd, idle[i]), 1);
 	}
 	igt_assert(!zcgem_is_resident(fd, exported));
-	igt_assert(zcgem_is_resident(fd, mapped));
-	igt_assert_eq_u64(zcgem_evictions(fd, mapped), 0);
+	/* it was used since, and has had its second chance now */
+	drop_caches();
+	igt_assert(!zcgem_is_resident(fd, mapped));
+	igt_assert(zcgem_is_resident(fd, held));
 	igt_assert(zcgem_is_resident(fd, untouched));
 	zcgem_check_same(object, file, size);
+	igt_assert(zcgem_is_resident(fd, mapped));
 
 	munmap(object, size);
-	igt_assert(__zcgem_write_setting("/proc/sys/vm/drop_caches", "2"));
+	close(device);
+	drop_caches();
+	drop_caches();
 	igt_assert(!zcgem_is_resident(fd, mapped));
+	igt_assert(!zcgem_is_resident(fd, held));
 	igt_assert_eq_u64(zcgem_pinned_folios(fd), before + size / ZCGEM_PAGE);
 	object = zcgem_mmap(fd, idle[3], size, RW);
 	zcgem_check_same(object, file, size);
@@ -137,6 +164,7 @@ static void test_shrinker(int fd)
 	munmap(file, size);
 	close(dmabuf);
 	close(memfd);
+	zcgem_end_swap();
 }
 
 #define BIG_OBJECTS	8
@@ -252,8 +280,9 @@ static uint64_t swap_used(void)
 	       zcgem_read_key("/proc/meminfo", "SwapFree");
 }
 
-static void test_pressure(int fd)
+static void run_pressure(int fd, bool mapped)
 {
+	uint64_t *maps[BIG_OBJECTS] = {};
 	int memfds[BIG_OBJECTS], status;
 	uint32_t handles[BIG_OBJECTS];
 	uint64_t bad = 0, evicted = 0;
@@ -264,14 +293,18 @@ static void test_pressure(int fd)
 	make_big_memfds(memfds);
 	for (i = 0; i < BIG_OBJECTS; i++)
 		handles[i] = zcgem_wrap_memfd(fd, memfds[i], 0, BIG_SIZE, 0);
+	for (i = 0; i < BIG_OBJECTS && mapped; i++) {
+		maps[i] = (uint64_t *)zcgem_mmap(fd, handles[i], BIG_SIZE, RW);
+		fill_pages(maps[i], BIG_SIZE, (uint64_t)(i + 1) << 40);
+	}
 
 	status = run_program();
-	print_figures("zcgem", status, swap_used());
+	print_figures(mapped ? "zcgem, mapped" : "zcgem", status, swap_used());
 	for (i = 0; i < BIG_OBJECTS; i++) {
 		uint64_t *object;
 
 		evicted += zcgem_evictions(fd, handles[i]);
-		object = zcgem_mmap(fd, handles[i], BIG_SIZE, PROT_READ);
+		object = mapped ? maps[i] : zcgem_mmap(fd, handles[i], BIG_SIZE, PROT_READ);
 		bad += count_bad_pages(object, BIG_SIZE, (uint64_t)(i + 1) << 40);
 		munmap(object, BIG_SIZE);
 		gem_close(fd, handles[i]);
@@ -282,6 +315,16 @@ static void test_pressure(int fd)
 	igt_assert(WIFEXITED(status) && !WEXITSTATUS(status));
 	igt_assert_lt_u64(0, evicted);
 	igt_assert_eq_u64(bad, 0);
+}
+
+static void test_pressure(int fd)
+{
+	run_pressure(fd, false);
+}
+
+static void test_pressure_mapped(int fd)
+{
+	run_pressure(fd, true);
 }
 
 /*
@@ -335,13 +378,17 @@ int igt_main()
 	igt_subtest("swappable")
 		zcgem_run_counted(fd, test_swappable);
 
-	igt_describe("The shrinker evicts idle objects and no others (class 10)");
+	igt_describe("The shrinker evicts what no device needs in place, mapped or not, and only with swap space (class 10)");
 	igt_subtest("shrinker")
 		zcgem_run_counted(fd, test_shrinker);
 
 	igt_describe("A program gets memory that idle objects hold, and the objects keep their contents");
 	igt_subtest("pressure")
 		zcgem_run_counted(fd, test_pressure);
+
+	igt_describe("The same with a CPU mapping of each object, which shows the contents afterwards");
+	igt_subtest("pressure-mapped")
+		zcgem_run_counted(fd, test_pressure_mapped);
 
 	igt_describe("The same program beside udmabuf objects fails, or this machine is no test");
 	igt_subtest("pressure-udmabuf")

@@ -82,8 +82,8 @@ def groups():
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", stock=False, debug=True),
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_account_refund", "zcgem_account_share",
-                        "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool", "zcgem_residency",
-                        "zcgem_userptr", "zcgem_userptr_fork", "zcgem_userptr_mm"]),
+                        "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool", "zcgem_reclaim",
+                        "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork", "zcgem_userptr_mm"]),
         # Its last test has the OOM killer end a program beside objects of udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
               options=machine.Options(mem="1536M"), quiet=600,

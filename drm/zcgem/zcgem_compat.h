@@ -215,6 +215,13 @@ static inline bool zcgem_dma_fence_has_ops(struct dma_fence *fence,
 #endif
 }
 
+/* "mm/list_lru: split the lock to per-cgroup scope" took the lock from those who walk a list. */
+#ifdef ZCGEM_HAVE_LRU_LOCK_ARG
+#define ZCGEM_LRU_LOCK_ARG	spinlock_t *lock,
+#else
+#define ZCGEM_LRU_LOCK_ARG
+#endif
+
 /*
  * memfd_get_seals() is not exported to modules on any kernel, so the inode's
  * own field is read. The caller holds the inode lock where it matters that no

@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/list_lru.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -81,13 +82,19 @@ struct zcgem_device {
 	/** @objects_lock: Guards @objects; a leaf lock. */
 	spinlock_t objects_lock;
 
-	/** @lru_lock: Guards @lru and @lru_pages; a leaf lock. */
-	spinlock_t lru_lock;
+	/** @lru: Resident objects that reclaim can gain from, by memory cgroup and node. */
+	struct list_lru lru;
 
-	/** @lru: Resident objects that can be evicted, oldest use first. */
-	struct list_head lru;
+	/** @idle_lock: Protects the next three fields and &zcgem_object.idle; a leaf lock. */
+	spinlock_t idle_lock;
 
-	/** @lru_pages: Pages of those in @lru that reclaim can gain from. */
+	/** @idle: Resident objects that can be evicted, oldest use first. */
+	struct list_head idle;
+
+	/** @lru_objects: How many of them reclaim can gain from. */
+	unsigned long lru_objects;
+
+	/** @lru_pages: Pages of these. */
 	unsigned long lru_pages;
 
 	/** @pool_pages: Pages that pool objects have, or are about to get. */

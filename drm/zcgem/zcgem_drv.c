@@ -223,9 +223,12 @@ static int __init zcgem_init(void)
 	if (!num_devices || num_devices > ZCGEM_MAX_DEVICES)
 		return -EINVAL;
 
-	ret = platform_driver_register(&zcgem_platform_driver);
+	ret = zcgem_objects_init();
 	if (ret)
 		return ret;
+	ret = platform_driver_register(&zcgem_platform_driver);
+	if (ret)
+		goto exit_objects;
 
 	for (i = 0; i < num_devices; i++) {
 		struct platform_device *pdev;
@@ -235,13 +238,19 @@ static int __init zcgem_init(void)
 			info.id = i;
 		pdev = platform_device_register_full(&info);
 		if (IS_ERR(pdev)) {
-			zcgem_unregister_devices();
-			platform_driver_unregister(&zcgem_platform_driver);
-			return PTR_ERR(pdev);
+			ret = PTR_ERR(pdev);
+			goto unregister;
 		}
 		zcgem_pdevs[i] = pdev;
 	}
 	return 0;
+
+unregister:
+	zcgem_unregister_devices();
+	platform_driver_unregister(&zcgem_platform_driver);
+exit_objects:
+	zcgem_objects_exit();
+	return ret;
 }
 
 static void __exit zcgem_exit(void)
@@ -251,6 +260,7 @@ static void __exit zcgem_exit(void)
 
 	/* Whoever dropped the last fence may still be in zcgem_fence_release(). */
 	synchronize_rcu_tasks();
+	zcgem_objects_exit();
 	zcgem_patience_exit();
 }
 

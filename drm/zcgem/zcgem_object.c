@@ -15,7 +15,7 @@
  *	    dma_resv of the object
  *	      fs_reclaim
  *	        i_mmap_rwsem, folio locks, MMU notifiers waiting for fences
- *	          objects_lock, TTM's lru_lock, the VMA manager's lock
+ *	          objects_lock, idle_lock, TTM's lru_lock, the VMA manager's lock
  *
  * dma_resv guards &zcgem_object.pages, the pins and every page table entry of
  * CPU mappings: entries are made only under it and only for the pages that
@@ -37,7 +37,29 @@
 #include "zcgem_mmap.h"
 #include "zcgem_object.h"
 #include "zcgem_prime.h"
+#include "zcgem_shrinker.h"
 #include "zcgem_trace.h"
+
+static struct kmem_cache *zcgem_object_cache;
+
+/**
+ * zcgem_objects_init() - Before the first object is made.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int zcgem_objects_init(void)
+{
+	zcgem_object_cache = KMEM_CACHE(zcgem_object, 0);
+	return zcgem_object_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * zcgem_objects_exit() - After the last object is gone.
+ */
+void zcgem_objects_exit(void)
+{
+	kmem_cache_destroy(zcgem_object_cache);
+}
 
 /**
  * zcgem_object_alloc() - First half of making an object.
@@ -58,11 +80,13 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 	struct zcgem_object *obj;
 	char *name;
 
-	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
+	/* With the lists in place that reclaim of the creator's memory cgroup looks at. */
+	obj = kmem_cache_alloc_lru(zcgem_object_cache, &zdev->lru,
+				   GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!obj)
 		return NULL;
 	if (zcgem_charge_init(&obj->charge)) {
-		kfree(obj);
+		kmem_cache_free(zcgem_object_cache, obj);
 		return NULL;
 	}
 
@@ -78,7 +102,7 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 	INIT_LIST_HEAD(&obj->dma_maps);
 	INIT_LIST_HEAD(&obj->jobs);
 	INIT_LIST_HEAD(&obj->link);
-	INIT_LIST_HEAD(&obj->lru);
+	zcgem_shrinker_prepare(obj);
 	obj->bo.base.dev = &zdev->drm;
 	return obj;
 }
@@ -89,7 +113,7 @@ static void zcgem_object_free_parts(struct zcgem_object *obj)
 		obj->ops->free(obj);
 	zcgem_object_refund(obj);
 	zcgem_charge_fini(&obj->charge);
-	kfree(obj);
+	kmem_cache_free(zcgem_object_cache, obj);
 }
 
 /**

@@ -222,10 +222,28 @@ struct zcgem_object {
 	/** @link: In &zcgem_device.objects. */
 	struct list_head link;
 
-	/** @lru: In &zcgem_device.lru while resident and evictable. */
+	/** @lru: In &zcgem_device.lru while resident. Changed under dma_resv. */
 	struct list_head lru;
 
-	/** @last_use: When the pages were last asked for, jiffies. Under lru_lock. */
+	/** @referenced: Used since reclaim looked at the object last. */
+	bool referenced;
+
+	/** @idle: In &zcgem_device.idle while resident and evictable. */
+	struct list_head idle;
+
+	/** @evict_work: Unpins a large object that reclaim has found. */
+	struct work_struct evict_work;
+
+	/** @idle_at: When the object was unpinned after idle_seconds, jiffies; or 0. */
+	unsigned long idle_at;
+
+	/** @spared: How many idle_seconds it is spared since it came back soon. */
+	unsigned int spared;
+
+	/** @chances: How many of them are left. */
+	unsigned int chances;
+
+	/** @last_use: When the pages were last asked for, jiffies. Written under idle_lock. */
 	unsigned long last_use;
 
 	/** @free_work: Frees an object whose backing must be retired. */
@@ -263,6 +281,8 @@ static inline pgoff_t zcgem_object_npages(struct zcgem_object *obj)
 	return obj->bo.base.size >> PAGE_SHIFT;
 }
 
+int zcgem_objects_init(void);
+void zcgem_objects_exit(void);
 struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 					const struct zcgem_backing_ops *ops,
 					void *backing);

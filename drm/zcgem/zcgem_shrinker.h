@@ -7,6 +7,7 @@ struct zcgem_object;
 
 int zcgem_shrinker_init(struct zcgem_device *zdev);
 void zcgem_shrinker_fini(struct zcgem_device *zdev);
+void zcgem_shrinker_prepare(struct zcgem_object *obj);
 void zcgem_shrinker_add(struct zcgem_object *obj);
 void zcgem_shrinker_touch(struct zcgem_object *obj);
 void zcgem_shrinker_remove(struct zcgem_object *obj);
