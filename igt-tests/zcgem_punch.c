@@ -329,8 +329,8 @@ static uint64_t find_foreign(const char *view, uint64_t first, uint64_t npages, 
 }
 
 /*
- * The view is of the second half alone: whoever looks at the first half finds out there that
- * pages have left, and puts the object right.
+ * The view is of the second half alone: a fault in the first half would find that pages have left,
+ * and replace them all.
  */
 static void test_huge_page_between(const struct devices *dev)
 {

@@ -18,6 +18,7 @@ import demo
 import hostchecks
 import intree
 import machine
+import mce
 import nextkernel
 import packages
 import selftest
@@ -126,6 +127,7 @@ def groups():
         Group("sandbox", "tap", "sh testbed/guest/sandbox.sh"),
         Group("bench", "host", bench.run_tests),
         Group("demo", "host", demo.run, smoke=True),
+        Group("mce", "host", mce.run),
         # Minutes, for what seldom breaks.
         Group("packages", "host", packages.run, named=True),
         Group("in-tree", "host", intree.run, named=True),

@@ -73,6 +73,14 @@ static bool zcgem_userptr_allowed(struct folio *folio)
 	return allowed;
 }
 
+static int zcgem_userptr_check(struct folio *folio, unsigned long pfn, int npages)
+{
+	if (!zcgem_userptr_allowed(folio))
+		return -EFAULT;
+	/* A large folio whose memory fails may stay mapped. */
+	return zcgem_folio_check(folio, pfn, npages);
+}
+
 /* How many of the pages follow one another in one folio. */
 static int zcgem_userptr_run(struct page **batch, int nr)
 {
@@ -95,8 +103,8 @@ static int zcgem_userptr_add(struct zcgem_pages *pages, struct page **batch, int
 		struct folio *folio = page_folio(batch[done]);
 		int run = zcgem_userptr_run(batch + done, nr - done);
 
-		ret = -EFAULT;
-		if (zcgem_userptr_allowed(folio)) {
+		ret = zcgem_userptr_check(folio, page_to_pfn(batch[done]), run);
+		if (!ret) {
 			if (run > 1)
 				unpin_user_page_range_dirty_lock(batch[done], run - 1, false);
 			ret = zcgem_pages_add_folio(pages, folio,
@@ -150,6 +158,10 @@ static int zcgem_userptr_pin_range(struct zcgem_pages *pages, struct page **batc
 			faulted = address;
 			continue;
 		}
+		/* The fast variant does not say that memory has failed. */
+		if (nr == -EFAULT)
+			nr = pin_user_pages_unlocked(address, 1, batch,
+						     gup_flags | FOLL_HWPOISON);
 		if (nr <= 0)
 			return nr ?: -EFAULT;
 		ret = zcgem_userptr_add(pages, batch, nr);

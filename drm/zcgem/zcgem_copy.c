@@ -4,8 +4,11 @@
  *
  * Moves bytes between objects, a piece at a time: as much as lies in one physically
  * contiguous run on both sides, up to ZCGEM_PIECE. Memory of programs is reached through
- * the kernel's linear map, which always maps it; foreign memory through the exporter's
- * kernel mapping.
+ * the kernel's linear map; foreign memory through the exporter's kernel mapping.
+ *
+ * Memory may fail. The kernel marks the page then and may take it out of the linear map, so each
+ * piece is looked at first; where the architecture can recover from a machine check of its own
+ * loads, a page that fails in the middle ends the job and not the machine.
  *
  * Runs in the engine and is what a fence waits for: no locks, no allocations.
  */
@@ -13,6 +16,7 @@
 #include <linux/cacheflush.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <drm/zcgem_drm.h>
 
@@ -23,7 +27,10 @@
 /* Some tens of microseconds: what one step of a job may take. */
 #define ZCGEM_PIECE		SZ_256K
 
-/* Where a byte of an object is, and how many from there on are in one piece. */
+/*
+ * Where a byte of an object is, and how many from there on are in one piece. NULL if that memory
+ * has failed.
+ */
 static void *zcgem_locate(const struct zcgem_job_object *o, u64 offset, u64 *bytes)
 {
 	unsigned long npages, pfn;
@@ -34,6 +41,8 @@ static void *zcgem_locate(const struct zcgem_job_object *o, u64 offset, u64 *byt
 
 	npages = zcgem_extents_lookup(&o->pages->extents, offset >> PAGE_SHIFT, &pfn);
 	*bytes = min(*bytes, ((u64)npages << PAGE_SHIFT) - skip);
+	if (zcgem_frames_poisoned(pfn, PFN_UP(skip + *bytes)))
+		return NULL;
 	return page_address(pfn_to_page(pfn)) + skip;
 }
 
@@ -49,6 +58,7 @@ static void zcgem_written(const struct zcgem_job_object *o, void *start, u64 byt
 		flush_dcache_page(virt_to_page((void *)addr));
 }
 
+/* Returns how many bytes were done, 0 if memory has failed. */
 static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
 {
 	u64 bytes = min(op->size - job->column, ZCGEM_PIECE);
@@ -57,11 +67,14 @@ static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
 	dst = zcgem_locate(&job->objects[op->dst],
 			   op->dst_offset + job->row * op->dst_pitch + job->column, &bytes);
 
+	if (!dst)
+		return 0;
 	if (op->type == DRM_ZCGEM_OP_COPY) {
 		src = zcgem_locate(&job->objects[op->src],
 				   op->src_offset + job->row * op->src_pitch + job->column,
 				   &bytes);
-		memcpy(dst, src, bytes);
+		if (!src || copy_mc_to_kernel(dst, src, bytes))
+			return 0;
 	} else if (op->pattern_size == sizeof(u32)) {
 		memset32(dst, op->pattern, bytes / sizeof(u32));
 	} else {
@@ -86,6 +99,10 @@ bool zcgem_job_step(struct zcgem_job *job)
 		const struct zcgem_op *op = &job->ops[job->op];
 		u64 bytes = zcgem_piece(job, op);
 
+		if (!bytes) {
+			zcgem_deps_abort(&job->deps, -EHWPOISON);
+			return false;
+		}
 		done += bytes + SZ_1K;
 		job->column += bytes;
 		if (job->column < op->size)

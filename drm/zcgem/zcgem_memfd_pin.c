@@ -66,7 +66,8 @@ static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio)
  * Pin folios of a file, and keep those that are what was asked for. The file can be punched, and
  * a huge page come, between two looks of memfd_pin_folios() at the page cache, which would put
  * pages of another part of the file in the middle of the object. Returns how many were pinned;
- * *@skip is the first page in the first of them. -EAGAIN if all were others.
+ * *@skip is the first page in the first of them. -EAGAIN if all were others; as
+ * zcgem_folio_check(): a file keeps a page whose memory has failed until it is punched.
  */
 static long zcgem_memfd_pin_folios(struct file *file, pgoff_t start, pgoff_t npages,
 				   struct folio **folios, unsigned int max, pgoff_t *skip)
@@ -74,6 +75,7 @@ static long zcgem_memfd_pin_folios(struct file *file, pgoff_t start, pgoff_t npa
 	loff_t offset = (loff_t)start << PAGE_SHIFT;
 	pgoff_t next = start;
 	long nr, i;
+	int ret;
 
 	nr = memfd_pin_folios(file, offset, offset + ((loff_t)npages << PAGE_SHIFT) - 1, folios,
 			      max, skip);
@@ -87,6 +89,12 @@ static long zcgem_memfd_pin_folios(struct file *file, pgoff_t start, pgoff_t npa
 		if (i ? before : before >= folio_nr_pages(folios[i]))
 			break;
 		next = folios[i]->index + folio_nr_pages(folios[i]);
+		ret = zcgem_folio_check(folios[i], folio_pfn(folios[i]) + before,
+					min(next, start + npages) - folios[i]->index - before);
+		if (ret) {
+			unpin_folios(folios, nr);
+			return ret;
+		}
 	}
 	*skip = start - folios[0]->index;
 	if (i < nr)

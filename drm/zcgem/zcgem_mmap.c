@@ -123,7 +123,7 @@ static vm_fault_t zcgem_insert_leaf(struct vm_fault *vmf, struct zcgem_object *o
 	run = zcgem_extents_lookup(&obj->pages->extents, page, &pfn);
 	if (run < 1UL << order || !IS_ALIGNED(pfn, 1UL << order))
 		return VM_FAULT_FALLBACK;
-	if (zcgem_table_present(vmf, order))
+	if (zcgem_table_present(vmf, order) || zcgem_frames_poisoned(pfn, 1UL << order))
 		return VM_FAULT_FALLBACK;
 
 	return order == ZCGEM_PUD_ORDER ? zcgem_insert_pud(vmf, pfn, write) :
@@ -171,7 +171,7 @@ static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
 		fill->pfn = extent->pfn;
 		fill->left = (extent < fill->last ? extent[1].start : fill->end) - extent->start;
 	}
-	if (pte_none(ptep_get(pte)))
+	if (pte_none(ptep_get(pte)) && !zcgem_frames_poisoned(fill->pfn, 1))
 		zcgem_set_entry(fill->vma, addr, pte, fill->pfn);
 	fill->pfn++;
 	fill->left--;
@@ -202,6 +202,9 @@ static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object
 	if (!pmd_none(pmd) && pmd_leaf(pmd))
 		return VM_FAULT_NOPAGE;
 
+	zcgem_extents_lookup(extents, zcgem_fault_page(vmf, obj), &fill.pfn);
+	if (zcgem_frames_poisoned(fill.pfn, 1))
+		return VM_FAULT_HWPOISON;
 	fill.left = zcgem_extents_lookup(extents, first, &fill.pfn);
 
 	ret = apply_to_page_range(vma->vm_mm, start, end - start, zcgem_fill_entry, &fill);
@@ -392,6 +395,8 @@ static vm_fault_t zcgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 		return zcgem_fault_later(vmf, obj, &window);
 	if (zcgem_is_signal(error))
 		return zcgem_fault_interrupted();
+	if (error == -EHWPOISON)
+		return VM_FAULT_HWPOISON;
 	/* Not VM_FAULT_OOM: the core would try again for ever. */
 	return error ? VM_FAULT_SIGBUS : ret;
 }
@@ -488,6 +493,11 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 
 		if (!zcgem_extents_lookup(&obj->pages->extents, page, &pfn))
 			break;
+		/* It may have left the linear map. */
+		if (zcgem_frames_poisoned(pfn, 1)) {
+			ret = done ? 0 : -EIO;
+			break;
+		}
 		kaddr = page_address(pfn_to_page(pfn));
 		if (write)
 			zcgem_poke(vma, kaddr + offset, buf + done, n);

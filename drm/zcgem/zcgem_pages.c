@@ -13,6 +13,10 @@
  * because writes through VM_PFNMAP and by devices leave no trace in a page
  * table that reclaim would look at.
  *
+ * Memory may fail while it is pinned: memory_failure() then marks the page, takes it from page
+ * tables that it knows of, and leaves it where it is. A marked page is not pinned anew, mapped,
+ * copied, or given to a device.
+ *
  * The last put may come in any context that may sleep, under dma_resv or in
  * reclaim, so it must take no lock but leaf locks and must not allocate. Pages of
  * address ranges are the exception: their folios are locked to be dirtied, which
@@ -26,7 +30,7 @@
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
 
-/* Folios unpinned between two chances for others to run. */
+/* Folios unpinned, or pages looked at, between two chances for others to run. */
 #define ZCGEM_PAGES_BATCH	512UL
 /* Runs that are looked at together. */
 #define ZCGEM_PAGES_RUNS	64UL
@@ -267,6 +271,70 @@ static void zcgem_pages_release(struct kref *ref)
 	}
 	zcgem_extents_free(&pages->extents);
 	kfree(pages);
+}
+
+/**
+ * zcgem_frames_poisoned() - Has the memory of a run failed?
+ * @pfn: first page of a run that the caller holds
+ * @npages: number of pages
+ *
+ * All of a page of hugetlbfs counts as poisoned if a part of it is: the kernel does not let modules
+ * see which.
+ *
+ * Return: true if a page of it is marked hwpoison.
+ */
+bool zcgem_frames_poisoned(unsigned long pfn, unsigned long npages)
+{
+	unsigned long end = pfn + npages;
+
+	while (pfn < end) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+		unsigned long next = min(end, folio_pfn(folio) + folio_nr_pages(folio));
+
+		if (unlikely(folio_contain_hwpoisoned_page(folio))) {
+			if (folio_test_hugetlb(folio))
+				return true;
+			for (; pfn < next; pfn++)
+				if (PageHWPoison(pfn_to_page(pfn)))
+					return true;
+		}
+		pfn = next;
+	}
+	return false;
+}
+
+/**
+ * zcgem_pages_poisoned() - Has the memory of a page of a set failed?
+ * @pages: a sealed set
+ *
+ * May sleep.
+ *
+ * Return: true if a page of it is marked hwpoison.
+ */
+bool zcgem_pages_poisoned(struct zcgem_pages *pages)
+{
+	const struct zcgem_extents *extents = &pages->extents;
+	unsigned long i, until_resched = ZCGEM_PAGES_BATCH;
+
+	for (i = 0; i < extents->count; i++) {
+		unsigned long pfn = extents->table[i].pfn;
+		unsigned long left = zcgem_extents_length(extents, i);
+
+		while (left) {
+			unsigned long n = min(left, until_resched);
+
+			if (zcgem_frames_poisoned(pfn, n))
+				return true;
+			pfn += n;
+			left -= n;
+			until_resched -= n;
+			if (!until_resched) {
+				until_resched = ZCGEM_PAGES_BATCH;
+				cond_resched();
+			}
+		}
+	}
+	return false;
 }
 
 /**

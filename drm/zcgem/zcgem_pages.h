@@ -3,10 +3,10 @@
 #define _ZCGEM_PAGES_H_
 
 #include <linux/kref.h>
+#include <linux/mm.h>
 
 #include "zcgem_extents.h"
 
-struct folio;
 struct zcgem_device;
 
 /**
@@ -85,6 +85,24 @@ unsigned long zcgem_pages_add_folios(struct zcgem_pages *pages, struct folio **f
 				     unsigned long nr, unsigned long npages);
 void zcgem_pages_seal(struct zcgem_pages *pages);
 void zcgem_pages_put(struct zcgem_pages *pages);
+bool zcgem_frames_poisoned(unsigned long pfn, unsigned long npages);
+bool zcgem_pages_poisoned(struct zcgem_pages *pages);
+
+/**
+ * zcgem_folio_check() - May part of a folio that was just pinned be used?
+ * @folio: the folio
+ * @pfn: first page of the part
+ * @npages: number of pages
+ *
+ * Return: 0, or -EHWPOISON as zcgem_frames_poisoned().
+ */
+static inline int zcgem_folio_check(struct folio *folio, unsigned long pfn,
+				    unsigned long npages)
+{
+	if (likely(!folio_contain_hwpoisoned_page(folio)))
+		return 0;
+	return zcgem_frames_poisoned(pfn, npages) ? -EHWPOISON : 0;
+}
 
 static inline struct zcgem_pages *zcgem_pages_get(struct zcgem_pages *pages)
 {

@@ -275,6 +275,8 @@ static struct sg_table *zcgem_make_map(struct dma_buf_attachment *attach,
 	ret = zcgem_object_acquire_current(obj, 0, zcgem_object_npages(obj), true);
 	if (ret)
 		return ERR_PTR(ret == -EAGAIN ? -EBUSY : ret);
+	if (zcgem_pages_poisoned(obj->pages))
+		return ERR_PTR(-EHWPOISON);
 	ret = zcgem_check_reach(obj, attach->dev);
 	if (ret)
 		return ERR_PTR(ret);

@@ -11,6 +11,9 @@
  * be acquired, gets zeroes instead: one page, mapped in place of each, which belongs to
  * the mapping and may be written.
  *
+ * Pinned pages stay in the kernel's linear map even if their memory fails; what has failed before
+ * may have left it, and is not mapped.
+ *
  * Everything here runs under the object's dma_resv. It allocates and, for such importers,
  * waits for the object's fences.
  */
@@ -56,8 +59,8 @@ static void *zcgem_object_vmap_pages(struct zcgem_object *obj)
  * All users share one mapping, and the object is pinned meanwhile. An object
  * that is one extent needs no mapping of its own.
  *
- * Return: 0, -ENOMEM, -EBUSY while the object is mapped as zeroes, or as
- * zcgem_object_pin().
+ * Return: 0, -ENOMEM, -EBUSY while the object is mapped as zeroes, -EHWPOISON if the memory
+ * of a page has failed, or as zcgem_object_pin().
  */
 int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait)
 {
@@ -74,6 +77,10 @@ int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait
 		if (ret)
 			return ret;
 
+		if (zcgem_pages_poisoned(obj->pages)) {
+			zcgem_object_unpin(obj);
+			return -EHWPOISON;
+		}
 		obj->vmap_pages = zcgem_pages_get(obj->pages);
 		extents = &obj->pages->extents;
 		obj->vaddr_vmapped = extents->count > 1 || obj->caching != ttm_cached ||

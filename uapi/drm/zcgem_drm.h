@@ -273,6 +273,7 @@ struct drm_zcgem_memfd_range {
  * - EACCES: the descriptor does not allow reading, or writing unless
  *   %DRM_ZCGEM_WRAP_READONLY is given, or writing to fill a hole in a hugetlb file;
  * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
+ * - EHWPOISON: the memory of a page has failed; the page can be punched out of the file;
  * - ENOMEM: no memory.
  *
  * Wrapping itself is not charged. The creator is charged while a device is attached to
@@ -341,6 +342,7 @@ struct drm_zcgem_userptr_range {
  * - EFAULT: an address is not mapped, or not writable unless
  *   %DRM_ZCGEM_WRAP_READONLY is given, or maps what must not be pinned: a file of
  *   a file system, device memory, secret memory, a zcgem object;
+ * - EHWPOISON: the memory of a page has failed (EFAULT with %DRM_ZCGEM_WRAP_SVM);
  * - EOPNOTSUPP: the mapping is of a DAX file (EFAULT with %DRM_ZCGEM_WRAP_SVM), or
  *   %DRM_ZCGEM_WRAP_SVM is given and the engine is switched off;
  * - ENOMEM: no memory, the caller may not lock so much (the larger of its RLIMIT_MEMLOCK
@@ -512,8 +514,8 @@ enum drm_zcgem_advice {
  * Errors: EINVAL for an unknown advice, a range that is unaligned, empty or not
  * inside the object, an @address that goes with another advice than populate or
  * is not a mapping of this object (one of an imported object is the exporter's);
- * EBUSY, EOPNOTSUPP as said above; EACCES for a revoked object; ENOMEM; EINTR. Since
- * version 3.
+ * EBUSY, EOPNOTSUPP as said above; EACCES for a revoked object; EHWPOISON if the memory of
+ * a page has failed; ENOMEM; EINTR. Since version 3.
  */
 struct drm_zcgem_gem_advise {
 	/** @handle: In, GEM handle. */
@@ -725,6 +727,7 @@ enum drm_zcgem_priority {
  *   begun. It has done nothing: submit again;
  * - ECANCELED: the client has closed the device, or such memory is gone with its process;
  * - EACCES: an object was revoked;
+ * - EHWPOISON: the memory of a page that the submit touches has failed;
  * - ENODEV: the device has gone.
  *
  * Errors of the call:
