@@ -39,7 +39,8 @@
  * @size: bytes of an element
  *
  * Charged to the caller's memory cgroup. Unlike kvmalloc() this never tries a
- * physically contiguous block above order 3. May sleep.
+ * physically contiguous block above order 3, and as there none above order 0 for which the
+ * OOM killer would be asked. May sleep.
  *
  * Return: the uninitialised table or NULL; free it with zcgem_table_free().
  */
@@ -48,7 +49,7 @@ void *zcgem_table_alloc(size_t count, size_t size)
 	size_t bytes = size_mul(count, size);
 
 	if (bytes <= ZCGEM_TABLE_KMALLOC)
-		return kmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		return kvmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (bytes > INT_MAX)
 		return NULL;
 	return __vmalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
@@ -64,6 +65,9 @@ void zcgem_table_free(void *table)
 	kvfree(table);
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_table_free);
+
+/* Longest table, by the limit of vmalloc(). */
+#define ZCGEM_EXTENTS_MAX	(INT_MAX / sizeof(struct zcgem_extent))
 
 /* Runs that a search for a long one skips at once. */
 #define ZCGEM_EXTENTS_STRIDE	64UL
@@ -85,6 +89,23 @@ static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long cap
 }
 
 /**
+ * zcgem_extents_room() - How long to make a table that is too short.
+ * @extents: the runs
+ * @need: how many must fit
+ * @likely: how many are likely to come
+ *
+ * Return: number of runs, @need at least, and no more than a table can have unless @need is.
+ */
+unsigned long zcgem_extents_room(const struct zcgem_extents *extents, unsigned long need,
+				 unsigned long likely)
+{
+	unsigned long wanted = max(likely, 2 * extents->capacity);
+
+	return max(need, min(wanted, (unsigned long)ZCGEM_EXTENTS_MAX));
+}
+EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_room);
+
+/**
  * zcgem_extents_grow() - Make room for more runs.
  * @extents: the runs; the table is full
  *
@@ -92,8 +113,9 @@ static int zcgem_extents_resize(struct zcgem_extents *extents, unsigned long cap
  */
 int zcgem_extents_grow(struct zcgem_extents *extents)
 {
-	return zcgem_extents_resize(extents, max(2 * extents->capacity,
-						 (unsigned long)ZCGEM_EXTENTS_FIRST));
+	return zcgem_extents_resize(extents,
+				    zcgem_extents_room(extents, extents->capacity + 1,
+						       ZCGEM_EXTENTS_FIRST));
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_grow);
 
@@ -118,7 +140,9 @@ int zcgem_extents_reserve(struct zcgem_extents *extents, unsigned long runs, pgo
 	if (extents->npages && npages > extents->npages)
 		likely_runs = div64_ul((u64)extents->count * npages, extents->npages);
 	likely_runs = min(likely_runs, ZCGEM_EXTENTS_LEAP * need);
-	return zcgem_extents_resize(extents, max3(need, likely_runs, 2 * extents->capacity));
+	if (!zcgem_extents_resize(extents, zcgem_extents_room(extents, need, likely_runs)))
+		return 0;
+	return zcgem_extents_resize(extents, need);
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_reserve);
 
@@ -199,17 +223,20 @@ EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_lookup);
  * @extents: the runs
  * @order: of the block: 2^@order pages that start at a multiple of as many frames
  *
+ * May sleep.
+ *
  * Return: index of the run, or @extents->count if none holds one.
  */
 unsigned long zcgem_extents_find_block(const struct zcgem_extents *extents, unsigned int order)
 {
 	const struct zcgem_extent *table = extents->table;
-	unsigned long i = 0, block = 1UL << order;
+	unsigned long i = 0, turn, block = 1UL << order;
 
-	while (i < extents->count) {
+	for (turn = 0; i < extents->count; turn++) {
 		unsigned long ahead = i + ZCGEM_EXTENTS_STRIDE;
 		unsigned long end = table[i].pfn + zcgem_extents_length(extents, i);
 
+		zcgem_extents_resched(turn);
 		/* Where many runs together are shorter than that, so is each of them. */
 		if (ahead < extents->count && table[ahead].start - table[i].start < block) {
 			i = ahead;
@@ -228,6 +255,8 @@ EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_find_block);
  * @extents: the runs
  * @by_order: out; entry n counts the runs of 2^n to 2^(n+1)-1 pages
  * @entries: length of @by_order; the last entry counts all longer runs too
+ *
+ * May sleep.
  */
 void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
 			     unsigned int entries)
@@ -239,6 +268,7 @@ void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
 		unsigned int order = ilog2(zcgem_extents_length(extents, i));
 
 		by_order[min(order, entries - 1)]++;
+		zcgem_extents_resched(i);
 	}
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_extents_histogram);

@@ -4,6 +4,7 @@
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 /**
@@ -42,6 +43,8 @@ struct zcgem_extents {
 void *zcgem_table_alloc(size_t count, size_t size);
 void zcgem_table_free(void *table);
 
+unsigned long zcgem_extents_room(const struct zcgem_extents *extents, unsigned long need,
+				 unsigned long likely);
 int zcgem_extents_grow(struct zcgem_extents *extents);
 int zcgem_extents_reserve(struct zcgem_extents *extents, unsigned long runs, pgoff_t npages);
 void zcgem_extents_trim(struct zcgem_extents *extents);
@@ -53,6 +56,21 @@ unsigned long zcgem_extents_lookup(const struct zcgem_extents *extents, pgoff_t 
 unsigned long zcgem_extents_find_block(const struct zcgem_extents *extents, unsigned int order);
 void zcgem_extents_histogram(const struct zcgem_extents *extents, u64 *by_order,
 			     unsigned int entries);
+
+/* Turns of a loop over runs between two chances for others to run. */
+#define ZCGEM_EXTENTS_TURNS	1024UL
+
+/**
+ * zcgem_extents_resched() - In a loop over runs: let others run now and then.
+ * @turn: number of the turn, from 0
+ *
+ * An object can have many millions of runs. May sleep.
+ */
+static inline void zcgem_extents_resched(unsigned long turn)
+{
+	if (turn % ZCGEM_EXTENTS_TURNS == ZCGEM_EXTENTS_TURNS - 1)
+		cond_resched();
+}
 
 /**
  * zcgem_extents_length() - Length of one run.

@@ -100,9 +100,11 @@ static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 {
 	struct drm_device *drm = &memfd->zdev->drm;
 	struct inode *inode = file_inode(file);
-	int seals, ret = 0;
+	int seals, ret;
 
-	inode_lock_shared(inode);
+	/* Others that have the file may hold its lock for as long as they like. */
+	if (inode_lock_shared_killable(inode))
+		return -EINTR;
 	seals = zcgem_memfd_seals(file);
 	if (seals < 0)
 		ret = zcgem_refuse(drm, seals, "not a memfd");

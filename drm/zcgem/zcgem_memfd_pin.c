@@ -42,8 +42,8 @@
 #define ZCGEM_MEMFD_BATCH \
 	(16 * sizeof_field(struct folio_batch, folios) / sizeof(struct folio *))
 
-/* Ranges pinned between two chances for others to run. */
-#define ZCGEM_MEMFD_TURNS	64
+/* Pages pinned between two looks whether the caller was killed. */
+#define ZCGEM_MEMFD_KILLABLE	512UL
 
 /* Under dma_resv or not, but never with the folio's file punched meanwhile. */
 static int zcgem_memfd_make_uptodate(struct file *file, struct folio *folio)
@@ -191,7 +191,7 @@ static bool zcgem_memfd_is_filled(struct file *file, pgoff_t start, pgoff_t npag
 		folio_batch_init(&batch);
 		filemap_get_folios_contig(file->f_mapping, &next, end, &batch);
 		folio_batch_release(&batch);
-		if (next == was)
+		if (next == was || fatal_signal_pending(current))
 			return false;
 		cond_resched();
 	}
@@ -199,8 +199,20 @@ static bool zcgem_memfd_is_filled(struct file *file, pgoff_t start, pgoff_t npag
 }
 
 /*
+ * Others that have the file may hold its inode lock for as long as they like. A kernel thread waits
+ * for no lock of a client, and is in no client's control group: it takes what is there.
+ */
+static int zcgem_memfd_lock_inode(struct inode *inode)
+{
+	if (current->flags & PF_KTHREAD)
+		return inode_trylock_shared(inode) ? 0 : -EBUSY;
+	return inode_lock_shared_killable(inode);
+}
+
+/*
  * Fill the holes of a hugetlb range through the file system, which reserves, and
- * pin with the inode lock held for reading, so that nobody punches new ones.
+ * pin with the inode lock held for reading, so that nobody punches new ones. The file
+ * system waits for that lock without minding signals.
  */
 static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,
 				   struct folio **folios, pgoff_t start, pgoff_t npages)
@@ -214,7 +226,9 @@ static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 
-		inode_lock_shared(inode);
+		ret = zcgem_memfd_lock_inode(inode);
+		if (ret)
+			return ret;
 		if (zcgem_memfd_is_filled(file, first, count)) {
 			ret = zcgem_memfd_pin_range(pages, file, folios, start, npages);
 			inode_unlock_shared(inode);
@@ -222,6 +236,8 @@ static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,
 		}
 		inode_unlock_shared(inode);
 
+		if (current->flags & PF_KTHREAD)
+			return -EBUSY;
 		if (!(file->f_mode & FMODE_WRITE))
 			return -EACCES;
 		ret = vfs_fallocate(file, 0, (loff_t)first << PAGE_SHIFT,
@@ -342,16 +358,19 @@ static int zcgem_memfd_pin_some(struct zcgem_memfd_pinning *p, struct file *file
 static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
 {
 	struct zcgem_memfd *memfd = p->memfd;
-	unsigned int i = 0, turns = 0;
+	pgoff_t checked = 0;
+	unsigned int i = 0;
 	int ret;
 
 	while (p->pages->extents.npages < memfd->npages) {
 		pgoff_t done = p->pages->extents.npages + p->waiting;
 
-		if (turns++ % ZCGEM_MEMFD_TURNS == 0) {
+		/* A short range has fewer than are asked for at once. */
+		if (done >= checked) {
 			if (fatal_signal_pending(current))
 				return -EINTR;
 			cond_resched();
+			checked = done + ZCGEM_MEMFD_KILLABLE - ZCGEM_MEMFD_BATCH;
 		}
 
 		if (done == memfd->npages) {
@@ -367,10 +386,12 @@ static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
 				i++;
 		}
 		/* Some that waited, or those after them, were not those of the file any more. */
-		if (ret == -EAGAIN)
+		if (ret == -EAGAIN) {
 			i = zcgem_memfd_find(memfd, p->pages->extents.npages + p->waiting);
-		else if (ret)
+			checked = 0;
+		} else if (ret) {
 			return ret;
+		}
 	}
 	return 0;
 }

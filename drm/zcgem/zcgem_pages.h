@@ -88,17 +88,26 @@ void zcgem_pages_put(struct zcgem_pages *pages);
 bool zcgem_frames_poisoned(unsigned long pfn, unsigned long npages);
 bool zcgem_pages_poisoned(struct zcgem_pages *pages);
 
+/* References that a folio may have: there is room for what all processors are about to add. */
+#define ZCGEM_MAX_REFS	(INT_MAX / 2)
+
 /**
  * zcgem_folio_check() - May part of a folio that was just pinned be used?
  * @folio: the folio
  * @pfn: first page of the part
  * @npages: number of pages
  *
- * Return: 0, or -EHWPOISON as zcgem_frames_poisoned().
+ * The core warns when the count of references of a folio overflows. A pin of a small page
+ * is 1024 of them, and an object may name one page in each of its ranges.
+ *
+ * Return: 0; -ENOMEM if the folio has too many references; -EHWPOISON as
+ * zcgem_frames_poisoned().
  */
 static inline int zcgem_folio_check(struct folio *folio, unsigned long pfn,
 				    unsigned long npages)
 {
+	if (unlikely(folio_ref_count(folio) > ZCGEM_MAX_REFS))
+		return -ENOMEM;
 	if (likely(!folio_contain_hwpoisoned_page(folio)))
 		return 0;
 	return zcgem_frames_poisoned(pfn, npages) ? -EHWPOISON : 0;

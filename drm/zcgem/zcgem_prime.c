@@ -93,6 +93,7 @@ static int zcgem_check_reach(struct zcgem_object *obj, struct device *dev)
 	for (i = 0; i < extents->count; i++) {
 		u64 end = extents->table[i].pfn + zcgem_extents_length(extents, i);
 
+		zcgem_extents_resched(i);
 		if (PFN_PHYS(end) - 1 > limit)
 			return zcgem_unreachable(obj, dev, "it cannot reach the object's memory");
 	}
@@ -221,7 +222,7 @@ static unsigned long zcgem_fill_sgt(struct scatterlist *sg, struct device *dev,
 			}
 			pfn += n;
 			left -= n;
-			nents++;
+			zcgem_extents_resched(nents++);
 		}
 	}
 	return nents;

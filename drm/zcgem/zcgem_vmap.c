@@ -41,8 +41,10 @@ static void *zcgem_object_vmap_pages(struct zcgem_object *obj)
 		unsigned long pfn = extents->table[i].pfn;
 		unsigned long end = pfn + zcgem_extents_length(extents, i);
 
-		while (pfn < end)
-			pages[n++] = pfn_to_page(pfn++);
+		while (pfn < end) {
+			pages[n] = pfn_to_page(pfn++);
+			zcgem_extents_resched(n++);
+		}
 	}
 
 	vaddr = vmap(pages, n, VM_MAP, zcgem_object_pgprot(obj, PAGE_KERNEL));

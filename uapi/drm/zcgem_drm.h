@@ -274,7 +274,7 @@ struct drm_zcgem_memfd_range {
  *   %DRM_ZCGEM_WRAP_READONLY is given, or writing to fill a hole in a hugetlb file;
  * - EPERM: F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set;
  * - EHWPOISON: the memory of a page has failed; the page can be punched out of the file;
- * - ENOMEM: no memory.
+ * - ENOMEM: no memory, or a page is pinned a million times already.
  *
  * Wrapping itself is not charged. The creator is charged while a device is attached to
  * the dma-buf, or a pin or a kernel mapping holds the object: attaching fails with ENOMEM

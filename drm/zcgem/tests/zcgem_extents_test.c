@@ -143,6 +143,22 @@ static void extents_empty(struct kunit *test)
 	zcgem_extents_free(&extents);
 }
 
+static void extents_room(struct kunit *test)
+{
+	const unsigned long most = INT_MAX / sizeof(struct zcgem_extent);
+	struct zcgem_extents extents = { .capacity = 100 };
+
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, 101, 0), 200);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, 101, 1000), 1000);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, 301, 0), 301);
+	/* Twice as many would not fit in a table, but what is needed does. */
+	extents.capacity = most / 2 + 1;
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, most / 2 + 2, 0), most);
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, most, 2 * most), most);
+	/* And what does not fit is not made out to. */
+	KUNIT_EXPECT_EQ(test, zcgem_extents_room(&extents, most + 1, 0), most + 1);
+}
+
 static const struct order_case {
 	const char *name;
 	unsigned long pfn, npages;
@@ -231,6 +247,7 @@ static struct kunit_case extents_cases[] = {
 	KUNIT_CASE(extents_long_runs),
 	KUNIT_CASE(extents_merge),
 	KUNIT_CASE(extents_empty),
+	KUNIT_CASE(extents_room),
 	KUNIT_CASE_PARAM(extents_find_block, order_gen_params),
 	KUNIT_CASE(extents_reserve),
 	KUNIT_CASE(table_sizes),
