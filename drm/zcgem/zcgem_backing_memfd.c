@@ -8,15 +8,18 @@
  * zcgem_memfd_pin.c. Holes of hugetlb files are only filled where the inode lock may
  * be taken, in prepare.
  *
- * A hole punch takes pages out of the file under our feet: the only sign is that
- * the folio no longer belongs to the file's mapping. A pinned folio is never
- * migrated or collapsed, and not swapped either but for one that reclaim had begun with
- * when it was pinned: that one is in the swap cache then, looks as if it had left, and is
- * found again there, by the file as by the object, when the pages are fetched anew.
+ * A hole punch takes pages out of the file under our feet. A shmem file has a new version then,
+ * which is one look for each file; only after a change of version, and on hugetlbfs, each folio
+ * is asked whether it still belongs to the file's mapping. A pinned folio is never migrated or
+ * collapsed, and not swapped either but for one that reclaim had begun with when it was pinned:
+ * that one is in the swap cache then, may look as if it had left, and is found again there, by the
+ * file as by the object, when the pages are fetched anew.
  */
 
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/iversion.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
@@ -73,16 +76,12 @@ static bool zcgem_memfd_pages_are_of(unsigned long pfn, unsigned long end,
 	return true;
 }
 
-/* Where pages are all over the place each turn of the loop is one of them. */
-static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+/* Do pages [page, end) of the object belong to the file? Each turn may be one page. */
+static bool zcgem_memfd_scan(const struct zcgem_extents *extents, pgoff_t page, pgoff_t end,
+			     const struct address_space *mapping)
 {
-	const struct zcgem_memfd *memfd = obj->backing;
-	const struct zcgem_extents *extents = &obj->pages->extents;
-	pgoff_t page = first, end = first + npages, range_end = first;
-	const struct zcgem_extent *extent = &extents->table[zcgem_extents_find(extents, first)];
+	const struct zcgem_extent *extent = &extents->table[zcgem_extents_find(extents, page)];
 	const struct zcgem_extent *last = &extents->table[extents->count - 1];
-	unsigned int r = zcgem_memfd_find(memfd, first);
-	const struct address_space *mapping = NULL;
 	long until_resched = ZCGEM_MEMFD_CHECK_BATCH;
 
 	while (page < end) {
@@ -90,14 +89,7 @@ static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t
 		unsigned long pfn = extent->pfn + (page - extent->start);
 		unsigned long n;
 
-		if (page == range_end) {
-			mapping = memfd->files[memfd->ranges[r].file]->f_mapping;
-			range_end = min(end, memfd->ranges[r].first +
-					     zcgem_memfd_range_pages(memfd, r));
-			r++;
-		}
-
-		n = min3(extent_end, range_end, page + ZCGEM_MEMFD_CHECK_BATCH) - page;
+		n = min3(extent_end, end, page + ZCGEM_MEMFD_CHECK_BATCH) - page;
 		if (!zcgem_memfd_pages_are_of(pfn, pfn + n, mapping))
 			return false;
 
@@ -109,6 +101,58 @@ static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t
 			until_resched = ZCGEM_MEMFD_CHECK_BATCH;
 			cond_resched();
 		}
+	}
+	return true;
+}
+
+/*
+ * Do pages [page, end) of the object belong to a file of the list? @all: these are all that it
+ * backs. shmem raises the inode's version before a punch returns; writing raises it too where
+ * somebody looks, so another version proves nothing. hugetlbfs never does.
+ */
+static bool zcgem_memfd_file_current(struct zcgem_object *obj, unsigned int i, pgoff_t page,
+				     pgoff_t end, bool all)
+{
+	const struct zcgem_memfd *memfd = obj->backing;
+	struct file *file = memfd->files[i];
+	u64 version = inode_peek_iversion_raw(file_inode(file));
+
+	if (version == obj->pages->versions[i] && !is_file_hugepages(file))
+		return true;
+
+	/* As in zcgem_memfd_note_versions(). */
+	smp_rmb();
+	if (!zcgem_memfd_scan(&obj->pages->extents, page, end, file->f_mapping))
+		return false;
+	if (all)
+		obj->pages->versions[i] = version;
+	return true;
+}
+
+static bool zcgem_memfd_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+{
+	const struct zcgem_memfd *memfd = obj->backing;
+	bool all = npages == memfd->npages;
+	pgoff_t end = first + npages, stop;
+	unsigned int r;
+
+	if (memfd->nr_files == 1)
+		return zcgem_memfd_file_current(obj, 0, first, end, all);
+
+	/* The ranges of an entry of the list of files follow one another. */
+	for (r = zcgem_memfd_find(memfd, first); first < end; first = stop) {
+		unsigned int file = memfd->ranges[r].file;
+
+		for (stop = end; ++r < memfd->nr_ranges; zcgem_extents_resched(r)) {
+			if (memfd->ranges[r].first >= end)
+				break;
+			if (memfd->ranges[r].file != file) {
+				stop = memfd->ranges[r].first;
+				break;
+			}
+		}
+		if (!zcgem_memfd_file_current(obj, file, first, stop, all))
+			return false;
 	}
 	return true;
 }

@@ -22,6 +22,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
+#include <linux/iversion.h>
 #include <linux/memfd.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -354,6 +355,29 @@ static int zcgem_memfd_pin_some(struct zcgem_memfd_pinning *p, struct file *file
 	return zcgem_memfd_pin_range(p->pages, file, p->folios, start, npages);
 }
 
+/*
+ * What tells later whether pages have left shmem files since. First the versions, then the pages:
+ * so what leaves a file meanwhile is seen as a new version.
+ */
+static int zcgem_memfd_note_versions(struct zcgem_memfd *memfd, struct zcgem_pages *pages)
+{
+	unsigned int i;
+
+	pages->versions = &pages->only_version;
+	if (memfd->nr_files > 1)
+		pages->versions = zcgem_table_alloc(memfd->nr_files, sizeof(*pages->versions));
+	if (!pages->versions)
+		return -ENOMEM;
+
+	for (i = 0; i < memfd->nr_files; i++) {
+		pages->versions[i] = inode_peek_iversion_raw(file_inode(memfd->files[i]));
+		zcgem_extents_resched(i);
+	}
+	/* Pairs with the cmpxchg in inode_inc_iversion(), after the pages have left. */
+	smp_rmb();
+	return 0;
+}
+
 /* On an error some may be waiting. */
 static int zcgem_memfd_pin_all(struct zcgem_memfd_pinning *p, bool fill)
 {
@@ -423,7 +447,9 @@ struct zcgem_pages *zcgem_memfd_pin(struct zcgem_memfd *memfd, bool fill)
 
 	p.pages->expected = memfd->npages;
 
-	ret = zcgem_memfd_pin_all(&p, fill);
+	ret = zcgem_memfd_note_versions(memfd, p.pages);
+	if (!ret)
+		ret = zcgem_memfd_pin_all(&p, fill);
 	if (ret)
 		unpin_folios(p.folios, p.waiting);
 	kfree(p.folios);

@@ -269,6 +269,8 @@ static void zcgem_pages_release(struct kref *ref)
 		atomic_long_sub(pages->nr_pins, &counters->pinned_folios);
 		atomic_long_sub(pages->extents.npages, &counters->resident_pages);
 	}
+	if (pages->versions != &pages->only_version)
+		zcgem_table_free(pages->versions);
 	zcgem_extents_free(&pages->extents);
 	kfree(pages);
 }

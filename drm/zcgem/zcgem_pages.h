@@ -34,7 +34,7 @@ enum zcgem_pins {
  *
  * The object has one reference while it is resident. Everything that can reach
  * the memory without going through the object's page tables, such as an
- * importer's scatter list, has another. Immutable once published.
+ * importer's scatter list, has another. Immutable once published, but for @versions.
  */
 struct zcgem_pages {
 	/** @ref: Who holds the pages. */
@@ -60,6 +60,15 @@ struct zcgem_pages {
 	 * pages were found.
 	 */
 	u64 generation;
+
+	/**
+	 * @versions: Of memfd pages: i_version of each &zcgem_memfd.files at a moment when
+	 * all pages were those of the files. Under dma_resv once published.
+	 */
+	u64 *versions;
+
+	/** @only_version: Place of @versions if there is one file. */
+	u64 only_version;
 
 	/** @large: Some folios may have more than one page. */
 	bool large;
