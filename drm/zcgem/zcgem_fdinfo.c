@@ -23,8 +23,11 @@
 
 #include <drm/zcgem_drm.h>
 
-#define ZCGEM_STATUS \
-	(DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_PURGEABLE | ZCGEM_GEM_OBJECT_ACTIVE)
+/*
+ * Nothing is purgeable, which means that contents may be thrown away: pages that are given back
+ * keep theirs in the file.
+ */
+#define ZCGEM_STATUS	(DRM_GEM_OBJECT_RESIDENT | ZCGEM_GEM_OBJECT_ACTIVE)
 
 static const char * const zcgem_regions[] = {
 	[DRM_ZCGEM_BACKING_POOL] = "pool",
@@ -37,20 +40,16 @@ static const char * const zcgem_regions[] = {
 static void zcgem_add_stats(struct drm_memory_stats *stats, struct zcgem_object *obj)
 {
 	u64 size = obj->bo.base.size;
-	bool resident = READ_ONCE(obj->pages);
 
 	if (drm_gem_object_is_shared_for_memory_stats(&obj->bo.base))
 		stats->shared += size;
 	else
 		stats->private += size;
 
-	if (resident)
+	if (READ_ONCE(obj->pages))
 		stats->resident += size;
 	if (!dma_resv_test_signaled(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP))
 		stats->active += size;
-	else if (resident && obj->reclaimable && !READ_ONCE(obj->pins) &&
-		 !atomic_read(&obj->mappings))
-		stats->purgeable += size;
 }
 
 /**
