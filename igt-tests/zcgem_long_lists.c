@@ -3,6 +3,7 @@
  * Objects of many ranges and of very many pages: offsets that need more than 32 bits,
  * no large allocation, and a wrap that can be killed.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "igt.h"
+#include "igt_debugfs.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_wrap.h"
@@ -42,6 +44,12 @@
  *
  * SUBTEST: allocation-order
  * Description: No allocation for the longest lists is above order 3 (class 14).
+ *
+ * SUBTEST: one-page
+ * Description: One page is refused before it has more pins than can be counted (class 14).
+ *
+ * SUBTEST: table-of-objects
+ * Description: The table of ten thousand objects is made while it is read.
  */
 
 IGT_TEST_DESCRIPTION("Check objects of many ranges and pages");
@@ -307,6 +315,79 @@ static void test_allocation_order(int fd)
 	free(ranges);
 }
 
+/* Each of the ranges is a pin of the same page, whose count of references could overflow. */
+static void test_one_page(int fd)
+{
+	const uint32_t count = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+	struct drm_zcgem_memfd_range *ranges = calloc(count, sizeof(*ranges));
+	int memfd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK), ret = 0;
+	uint32_t handles[32], made = 0, i;
+
+	igt_assert(ranges);
+	for (i = 0; i < count; i++)
+		ranges[i] = (struct drm_zcgem_memfd_range) { .fd = memfd, .size = ZCGEM_PAGE };
+	while (made < ARRAY_SIZE(handles)) {
+		ret = __zcgem_wrap(fd, ranges, count, 0, &handles[made]);
+		if (ret)
+			break;
+		made++;
+	}
+	igt_info("%u objects of %u pins: %d\n", made, count, ret);
+	igt_assert_eq(ret, -ENOMEM);
+	igt_assert_lte(15, made);
+	for (i = 0; i < made; i++)
+		gem_close(fd, handles[i]);
+	handles[0] = zcgem_wrap(fd, ranges, count, 0);
+	gem_close(fd, handles[0]);
+	free(ranges);
+	close(memfd);
+}
+
+#define MANY	10000
+
+/* However many objects there are, the table is made while it is read. */
+static void test_long_table(int fd)
+{
+	uint32_t *handles = calloc(MANY, sizeof(*handles)), last;
+	int dir = igt_debugfs_dir(fd), file, len;
+	unsigned int i, rows = 0;
+	static char text[65536];
+	bool found = false;
+	char *at;
+
+	igt_assert(handles);
+	igt_assert_fd(dir);
+	for (i = 0; i < MANY; i++)
+		handles[i] = zcgem_create(fd, ZCGEM_PAGE, 0);
+	file = openat(dir, "zcgem_objects", O_RDONLY);
+	igt_assert_fd(file);
+	len = read(file, text, 1024);
+	igt_assert_lt(0, len);
+	/* of a size that no other has */
+	last = zcgem_create(fd, PAGES(77777), 0);
+	do {
+		text[len] = '\0';
+		for (at = text; (at = strchr(at, '\n')); at++)
+			rows++;
+		found |= !!strstr(text, " 318574592 ");
+		len = read(file, text, sizeof(text) - 1);
+		igt_assert_lte(0, len);
+	} while (len);
+	igt_assert_lte(MANY + 2, rows);
+	igt_assert_f(found, "the table was made before it was read\n");
+
+	/* from the start, to where it was, and from the start again */
+	igt_assert_eq(lseek(file, 0, SEEK_SET), 0);
+	igt_assert_lt(0, read(file, text, sizeof(text) - 1));
+	igt_assert(!strncmp(text, "creator ", 8));
+	close(file);
+	close(dir);
+	gem_close(fd, last);
+	for (i = 0; i < MANY; i++)
+		gem_close(fd, handles[i]);
+	free(handles);
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -333,6 +414,14 @@ int igt_main()
 	igt_describe("No allocation for the longest lists is above order 3 (class 14)");
 	igt_subtest("allocation-order")
 		zcgem_run_counted(fd, test_allocation_order);
+
+	igt_describe("One page is refused before it has more pins than can be counted (class 14)");
+	igt_subtest("one-page")
+		zcgem_run_counted(fd, test_one_page);
+
+	igt_describe("The table of ten thousand objects is made while it is read");
+	igt_subtest("table-of-objects")
+		zcgem_run_counted(fd, test_long_table);
 
 	igt_fixture()
 		drm_close_driver(fd);

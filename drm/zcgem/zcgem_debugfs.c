@@ -10,9 +10,11 @@
  * rows belong to different moments.
  */
 
+#include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 
 #include "zcgem_debugfs.h"
@@ -103,36 +105,117 @@ static struct zcgem_object *zcgem_next_object(struct zcgem_device *zdev,
 	return obj;
 }
 
-static int zcgem_objects_show(struct seq_file *m, void *data)
+/*
+ * Where a reader is: it holds the object that is printed next until it comes again, so that a
+ * table of any length costs one pass and a page of memory.
+ */
+struct zcgem_objects_iter {
+	struct zcgem_device *zdev;
+	struct zcgem_object *obj;
+	loff_t pos;
+};
+
+static void zcgem_objects_advance(struct zcgem_objects_iter *iter)
 {
-	struct drm_debugfs_entry *entry = m->private;
-	struct zcgem_device *zdev = to_zcgem(entry->dev);
-	struct zcgem_object *obj = NULL;
-	int ret = 0;
-
-	seq_puts(m, "creator          pid      backing          size resident pins maps attached evicted faults-4k faults-2m faults-1g     4k    <64k     <2m     <1g    >=1g\n");
-
-	while (!ret) {
-		obj = zcgem_next_object(zdev, obj);
-		if (!obj)
-			return 0;
-		ret = zcgem_show_object(m, obj);
-	}
-	drm_gem_object_put(&obj->bo.base);
-	return ret;
+	iter->obj = zcgem_next_object(iter->zdev, iter->obj);
+	iter->pos++;
+	cond_resched();
 }
+
+static void zcgem_objects_rewind(struct zcgem_objects_iter *iter)
+{
+	if (iter->obj)
+		drm_gem_object_put(&iter->obj->bo.base);
+	iter->obj = NULL;
+	iter->pos = 0;
+}
+
+static void *zcgem_objects_start(struct seq_file *m, loff_t *pos)
+{
+	struct zcgem_objects_iter *iter = m->private;
+
+	if (*pos < iter->pos)
+		zcgem_objects_rewind(iter);
+	while (iter->pos < *pos) {
+		zcgem_objects_advance(iter);
+		if (!iter->obj)
+			break;
+	}
+	return *pos ? iter->obj : SEQ_START_TOKEN;
+}
+
+static void *zcgem_objects_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct zcgem_objects_iter *iter = m->private;
+
+	zcgem_objects_advance(iter);
+	*pos = iter->pos;
+	return iter->obj;
+}
+
+static void zcgem_objects_stop(struct seq_file *m, void *v)
+{
+}
+
+static int zcgem_objects_show(struct seq_file *m, void *v)
+{
+	if (v != SEQ_START_TOKEN)
+		return zcgem_show_object(m, v);
+	seq_puts(m, "creator          pid      backing          size resident pins maps attached evicted faults-4k faults-2m faults-1g     4k    <64k     <2m     <1g    >=1g\n");
+	return 0;
+}
+
+static const struct seq_operations zcgem_objects_ops = {
+	.start = zcgem_objects_start,
+	.next = zcgem_objects_next,
+	.stop = zcgem_objects_stop,
+	.show = zcgem_objects_show,
+};
+
+static int zcgem_objects_open(struct inode *inode, struct file *file)
+{
+	struct drm_device *drm = inode->i_private;
+	struct zcgem_objects_iter *iter;
+
+	iter = __seq_open_private(file, &zcgem_objects_ops, sizeof(*iter));
+	if (!iter)
+		return -ENOMEM;
+	drm_dev_get(drm);
+	iter->zdev = to_zcgem(drm);
+	return 0;
+}
+
+static int zcgem_objects_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+	struct zcgem_objects_iter *iter = m->private;
+
+	zcgem_objects_rewind(iter);
+	drm_dev_put(&iter->zdev->drm);
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations zcgem_objects_fops = {
+	.owner = THIS_MODULE,
+	.open = zcgem_objects_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = zcgem_objects_release,
+};
 
 static const struct drm_debugfs_info zcgem_debugfs_files[] = {
 	{ "zcgem_stats", zcgem_stats_show },
-	{ "zcgem_objects", zcgem_objects_show },
 };
 
 /**
- * zcgem_debugfs_init() - Add the files; removed with the device.
+ * zcgem_debugfs_init() - Add the files of a device; removed with it.
  * @zdev: the device, not registered yet
  */
 void zcgem_debugfs_init(struct zcgem_device *zdev)
 {
 	drm_debugfs_add_files(&zdev->drm, zcgem_debugfs_files,
 			      ARRAY_SIZE(zcgem_debugfs_files));
+	/* Not a single text, which would have to fit in memory. */
+	debugfs_create_file("zcgem_objects", 0444, zdev->drm.debugfs_root, &zdev->drm,
+			    &zcgem_objects_fops);
 }
