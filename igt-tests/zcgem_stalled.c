@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_debugfs.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
@@ -49,6 +50,15 @@
  *
  * SUBTEST: watch-of-busy-file
  * Description: Watches of a file whose lock is held for ever leave others' work alone.
+ *
+ * SUBTEST: watch-backs-off
+ * Description: The longer a file's lock is held, the rarer a watch looks whether it is free.
+ *
+ * SUBTEST: watch-of-fence
+ * Description: A watch that a fence holds up looks again when it has signalled, and not before.
+ *
+ * SUBTEST: killed-in-wrap
+ * Description: A process that waits for a file's lock in a wrap can be killed.
  *
  * SUBTEST: punched-import
  * Description: An import whose exporter must prepare huge pages first says so, and works after it has.
@@ -286,6 +296,118 @@ static void test_watch_of_busy_file(int fd)
 	zcgem_release_memfd(writer.memfd);
 }
 
+static uint64_t watch_looks(int fd)
+{
+	char text[4096], *line;
+	int dir = igt_debugfs_dir(fd);
+
+	igt_assert_fd(dir);
+	igt_assert_lt(0, igt_debugfs_simple_read(dir, "zcgem_stats", text, sizeof(text)));
+	close(dir);
+	line = strstr(text, "watch_looks: ");
+	igt_assert(line);
+	return strtoull(line + strlen("watch_looks: "), NULL, 10);
+}
+
+static void test_watch_backs_off(int fd)
+{
+	struct writer writer = { .memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK) };
+	char *own = zcgem_map_memfd(writer.memfd, 0, PAGES(4));
+	uint32_t handle = wrap_watched(fd, writer.memfd, 0, PAGES(4), own);
+	uint64_t before = watch_looks(fd), looks, seconds, evicted;
+	int64_t start;
+
+	own[0] = 1;
+	open_hole(&writer.hole);
+	igt_assert_eq(pthread_create(&writer.thread, NULL, write_hole, &writer), 0);
+	wait_for_sleeper(&writer.hole);
+	start = zcgem_now();
+	igt_assert_eq(mprotect(own, PAGES(4), PROT_READ), 0);
+	sleep(4);
+	looks = watch_looks(fd) - before;
+	seconds = (zcgem_now() - start) / 1000000000 + 1;
+	close_hole(&writer.hole);
+	pthread_join(writer.thread, NULL);
+	igt_info("%" PRIu64 " looks within %" PRIu64 " s\n", looks, seconds);
+	igt_assert_lt_u64(1, looks);
+	/* seven times within the first second, and then once each second */
+	igt_assert_lte_u64(looks, 8 + seconds);
+
+	/* the wait for the lock has not made it forget its duty */
+	evicted = zcgem_evictions(fd, handle);
+	punch(writer.memfd, PAGES(1), ZCGEM_PAGE);
+	igt_assert(evicted_soon(fd, handle, evicted));
+
+	gem_close(fd, handle);
+	munmap(writer.hole.memory, ZCGEM_PAGE);
+	munmap(own, PAGES(4));
+	zcgem_release_memfd(writer.memfd);
+}
+
+static void test_watch_of_fence(const struct devices *devices)
+{
+	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK), dmabuf;
+	char *own = zcgem_map_memfd(memfd, 0, PAGES(4));
+	uint32_t handle = wrap_watched(devices->fd, memfd, 0, PAGES(4), own);
+	uint64_t before, looks, evicted = zcgem_evictions(devices->fd, handle);
+	struct fence fence = {};
+
+	own[0] = 1;
+	dmabuf = zcgem_export(devices->fd, handle);
+	begin_fence(devices->vgem, dmabuf, &fence);
+	before = watch_looks(devices->fd);
+	punch(memfd, 0, PAGES(2));
+	sleep(2);
+	looks = watch_looks(devices->fd) - before;
+	igt_assert_eq_u64(zcgem_evictions(devices->fd, handle), evicted);
+	end_fence(&fence);
+	igt_assert(evicted_soon(devices->fd, handle, evicted));
+	/* for the punch, and where its notification came before and after */
+	igt_assert_lt_u64(0, looks);
+	igt_assert_lte_u64(looks, 4);
+
+	close(dmabuf);
+	gem_close(devices->fd, handle);
+	munmap(own, PAGES(4));
+	close(memfd);
+}
+
+static void test_killed_in_wrap(int fd)
+{
+	struct writer writer = { .memfd = zcgem_memfd(ZCGEM_PAGE, F_SEAL_SHRINK) };
+	char *own = zcgem_map_memfd(writer.memfd, 0, ZCGEM_PAGE);
+	bool ended;
+	int status;
+	pid_t child;
+
+	own[0] = 1;
+	open_hole(&writer.hole);
+	igt_assert_eq(pthread_create(&writer.thread, NULL, write_hole, &writer), 0);
+	wait_for_sleeper(&writer.hole);
+	child = fork();
+	if (!child) {
+		uint32_t handle;
+
+		/* or it would keep up the writer that it waits for */
+		close(writer.hole.uffd);
+		_exit(!!__zcgem_wrap_file(fd, writer.memfd, ZCGEM_PAGE, 0, &handle));
+	}
+	igt_assert(child > 0);
+	/* where it waits it is asleep; sooner or later, it ends */
+	usleep(200000);
+	igt_assert_eq(waitpid(child, &status, WNOHANG), 0);
+	kill(child, SIGKILL);
+	ended = zcgem_wait_for_end(child, PATIENCE, &status);
+	close_hole(&writer.hole);
+	pthread_join(writer.thread, NULL);
+	if (!ended)
+		waitpid(child, &status, 0);
+	igt_assert_f(ended, "a killed process waits for the lock of a file\n");
+	munmap(writer.hole.memory, ZCGEM_PAGE);
+	munmap(own, ZCGEM_PAGE);
+	zcgem_release_memfd(writer.memfd);
+}
+
 static void test_punched_import(const struct devices *devices)
 {
 	int memfd = zcgem_memfd_hugetlb(ZCGEM_HUGE, F_SEAL_SHRINK), dmabuf;
@@ -378,6 +500,14 @@ int igt_main()
 	igt_subtest("watch-of-busy-file")
 		zcgem_run_counted(fd, test_watch_of_busy_file);
 
+	igt_describe("The longer a file's lock is held, the rarer a watch looks whether it is free");
+	igt_subtest("watch-backs-off")
+		zcgem_run_counted(fd, test_watch_backs_off);
+
+	igt_describe("A process that waits for a file's lock in a wrap can be killed");
+	igt_subtest("killed-in-wrap")
+		zcgem_run_counted(fd, test_killed_in_wrap);
+
 	igt_fixture()
 		close(fd);
 
@@ -387,6 +517,10 @@ int igt_main()
 	igt_describe("An import whose exporter must prepare huge pages first says so, and works after it has");
 	igt_subtest("punched-import")
 		run_shared(&devices, test_punched_import);
+
+	igt_describe("A watch that a fence holds up looks again when it has signalled, and not before");
+	igt_subtest("watch-of-fence")
+		run_shared(&devices, test_watch_of_fence);
 
 	igt_describe("A device is removed while another one's caller does not give its argument");
 	igt_subtest("remove-beside-udmabuf")

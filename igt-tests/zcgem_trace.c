@@ -15,6 +15,7 @@
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_tracing.h"
+#include "igt_zcgem_watch.h"
 #include "igt_zcgem_wrap.h"
 #include "../testbed/importer/importer.h"
 
@@ -42,6 +43,9 @@
  *
  * SUBTEST: punch
  * Description: The first use after a hole punch is an event, and that the pages are let go.
+ *
+ * SUBTEST: watch
+ * Description: A watch looks at those pages alone that were hit.
  *
  * SUBTEST: evict
  * Description: Eviction is an event.
@@ -198,6 +202,27 @@ static void test_punch(int fd)
 	zcgem_release_memfd(memfd);
 }
 
+static void test_watch(int fd)
+{
+	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
+	char *own = zcgem_map_memfd(memfd, 0, SIZE);
+	uint64_t before;
+	uint32_t handle;
+
+	memset(own, 1, SIZE);
+	handle = wrap_watched(fd, memfd, 0, SIZE, own);
+	before = zcgem_evictions(fd, handle);
+	zcgem_begin_tracing(0);
+	punch(memfd, PAGES(5), PAGES(2));
+	igt_assert(evicted_soon(fd, handle, before));
+	igt_assert_eq(zcgem_count_events("zcgem_punch", "offset=20480 size=8192"), 1);
+	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
+	zcgem_end_tracing();
+	munmap(own, SIZE);
+	gem_close(fd, handle);
+	zcgem_release_memfd(memfd);
+}
+
 static void test_evict(int fd)
 {
 	int memfd = zcgem_memfd(SIZE, F_SEAL_SHRINK);
@@ -273,6 +298,10 @@ int igt_main()
 	igt_describe("The first use after a hole punch is an event, and that the pages are let go");
 	igt_subtest("punch")
 		zcgem_run_counted(fd, test_punch);
+
+	igt_describe("A watch looks at those pages alone that were hit");
+	igt_subtest("watch")
+		zcgem_run_counted(fd, test_watch);
 
 	igt_describe("Eviction is an event");
 	igt_subtest("evict")

@@ -49,6 +49,9 @@
  * SUBTEST: exec
  * Description: The watch ends when its process becomes another program.
  *
+ * SUBTEST: fills-nothing
+ * Description: A watch does not fill holes that were punched into huge pages.
+ *
  * SUBTEST: bad
  * Description: A watch address that is unaligned or wraps around is refused.
  */
@@ -375,6 +378,37 @@ static void test_watch_exec(const struct devices *dev)
 	watch_of_child(dev, true);
 }
 
+/* On kernels where an attached device cannot fetch huge pages itself, the watch fetches them. */
+static void test_watch_fills_nothing(const struct devices *dev)
+{
+	const uint64_t size = 2 * ZCGEM_HUGE;
+	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK), dmabuf;
+	char *own = zcgem_map_memfd(memfd, 0, size);
+	uint32_t handle, theirs;
+	uint64_t before;
+	long free_pages;
+
+	own[0] = own[ZCGEM_HUGE] = 1;
+	handle = wrap_watched(dev->fd, memfd, 0, size, own);
+	dmabuf = zcgem_export(dev->fd, handle);
+	igt_assert_eq(__zcgem_import(dev->other, dmabuf, &theirs), 0);
+	before = zcgem_evictions(dev->fd, handle);
+	free_pages = zcgem_free_huge_pages();
+	punch(memfd, ZCGEM_HUGE, ZCGEM_HUGE);
+	igt_assert(evicted_soon(dev->fd, handle, before));
+	/* what else the work does it would have done by then */
+	usleep(300000);
+	igt_assert_eq(zcgem_free_huge_pages(), free_pages + 1);
+	zcgem_populate(dev->fd, handle, size, NULL);
+	igt_assert_eq(zcgem_free_huge_pages(), free_pages);
+
+	close(dmabuf);
+	gem_close(dev->other, theirs);
+	gem_close(dev->fd, handle);
+	munmap(own, size);
+	close(memfd);
+}
+
 static void test_watch_bad(const struct devices *dev)
 {
 	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
@@ -424,6 +458,10 @@ int igt_main()
 	igt_describe("The watch ends when its process becomes another program");
 	igt_subtest("exec")
 		run_shared(&all, test_watch_exec);
+
+	igt_describe("A watch does not fill holes that were punched into huge pages");
+	igt_subtest("fills-nothing")
+		run_shared(&all, test_watch_fills_nothing);
 
 	igt_describe("A watch address that is unaligned or wraps around is refused");
 	igt_subtest("bad")

@@ -3,7 +3,7 @@
  * DOC: debugfs
  *
  * zcgem_stats has what exists on the device, one "name: value" a line; everything
- * in it but evictions is zero when no object is left. zcgem_objects is a table of
+ * in it but evictions and watch_looks is zero when no object is left. zcgem_objects is a table of
  * the objects, with the number of extents in classes of size at the end of a row.
  *
  * A row is printed under the object's dma_resv; no lock is held from row to row, so
@@ -38,6 +38,7 @@ static int zcgem_stats_show(struct seq_file *m, void *data)
 	seq_printf(m, "jobs: %ld\n", atomic_long_read(&c->jobs));
 	seq_printf(m, "notifiers: %ld\n", atomic_long_read(&c->notifiers));
 	seq_printf(m, "evictions: %ld\n", atomic_long_read(&c->evictions));
+	seq_printf(m, "watch_looks: %ld\n", atomic_long_read(&c->watch_looks));
 	return 0;
 }
 

@@ -52,6 +52,9 @@ struct zcgem_counters {
 
 	/** @evictions: How often pages of an object were taken back so far. */
 	atomic_long_t evictions;
+
+	/** @watch_looks: How often a watched range was looked at so far. */
+	atomic_long_t watch_looks;
 };
 
 /**

@@ -303,7 +303,7 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 int zcgem_object_pin(struct zcgem_object *obj, bool wait);
 void zcgem_object_unpin(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
-bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
+struct dma_fence *zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 void zcgem_object_unmap_foreign(struct zcgem_object *obj);
 int zcgem_object_revoke(struct zcgem_object *obj, bool wait);
 int zcgem_object_evict(struct zcgem_object *obj, bool wait);

@@ -342,18 +342,26 @@ EXPORT_SYMBOL_IF_KUNIT(zcgem_object_evict);
  *
  * Does nothing if all is well, or if the object is pinned. Does not wait.
  *
- * Return: false if fences are pending: all views were told, but the pages are still
- * there, so call it again.
+ * Return: NULL, or a fence that is pending, with a reference: all views were told, but the
+ * pages are still there, so call this again when it has signalled.
  */
-bool zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
+struct dma_fence *zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages)
 {
-	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
-		return true;
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
 
-	if (zcgem_object_drop_pages(obj, false) == -EAGAIN)
-		return false;
-	trace_zcgem_invalidate(obj);
-	return true;
+	if (!obj->pages || obj->pins || zcgem_object_is_current(obj, first, npages))
+		return NULL;
+
+	if (zcgem_object_drop_pages(obj, false) != -EAGAIN) {
+		trace_zcgem_invalidate(obj);
+		return NULL;
+	}
+	dma_resv_for_each_fence(&cursor, obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, fence)
+		if (!dma_fence_is_signaled(fence))
+			return dma_fence_get(fence);
+	/* All have signalled since, so there is one that has. */
+	return dma_fence_get_stub();
 }
 
 /**
