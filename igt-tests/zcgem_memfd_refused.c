@@ -50,6 +50,9 @@
  * SUBTEST: bad-seals
  * Description: A memfd that may shrink, or that may not be written, is refused (class 5).
  *
+ * SUBTEST: seal-beside-readonly
+ * Description: A read-only object keeps F_SEAL_WRITE away while it is resident, and no longer (class 5).
+ *
  * SUBTEST: bad-access
  * Description: A descriptor gives no more access than it has (class 5).
  *
@@ -295,6 +298,21 @@ static void test_bad_seals(int fd)
 	close(memfd);
 }
 
+/* The kernel takes the pins of the pages for those of a writer. */
+static void test_seal_beside_readonly(int fd)
+{
+	int memfd = zcgem_memfd(2 * ZCGEM_PAGE, F_SEAL_SHRINK);
+	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, 2 * ZCGEM_PAGE, DRM_ZCGEM_WRAP_READONLY);
+
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+	igt_assert_eq(errno, EBUSY);
+	zcgem_evict(fd, handle, 2 * ZCGEM_PAGE);
+	igt_assert_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	zcgem_populate(fd, handle, 2 * ZCGEM_PAGE, NULL);
+	gem_close(fd, handle);
+	close(memfd);
+}
+
 static void test_bad_access(int fd)
 {
 	const uint64_t size = PAGES(4);
@@ -534,6 +552,10 @@ int igt_main()
 	igt_describe("A memfd that may shrink, or that may not be written, is refused (class 5)");
 	igt_subtest("bad-seals")
 		zcgem_run_refused(fd, test_bad_seals);
+
+	igt_describe("A read-only object keeps F_SEAL_WRITE away while it is resident, and no longer (class 5)");
+	igt_subtest("seal-beside-readonly")
+		zcgem_run_counted(fd, test_seal_beside_readonly);
 
 	igt_describe("A descriptor gives no more access than it has (class 5)");
 	igt_subtest("bad-access")
