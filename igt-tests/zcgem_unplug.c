@@ -577,13 +577,21 @@ static void test_unplug_blocked(struct devices *dev)
 }
 
 /* What a debugger does: it reads the memory of a program, here of this one. */
+struct debugger {
+	pthread_t thread;
+	int mem;
+	const char *at;
+	volatile pid_t tid;
+	ssize_t got;
+};
+
 static void *read_mem(void *data)
 {
-	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	struct debugger *debugger = data;
 	char byte;
 
-	igt_assert_eq(pread(mem, &byte, 1, (uintptr_t)data), 1);
-	close(mem);
+	debugger->tid = gettid();
+	debugger->got = pread(debugger->mem, &byte, 1, (uintptr_t)debugger->at);
 	return NULL;
 }
 
@@ -600,23 +608,30 @@ static void test_unplug_beside_debugger(struct devices *dev)
 	uint32_t handle = zcgem_wrap_memfd(dev->fd, memfd, 0, PAGES(4), 0);
 	char *map = zcgem_mmap(dev->fd, handle, PAGES(4), PROT_READ | PROT_WRITE);
 	int dmabuf = zcgem_export(dev->fd, handle);
-	pthread_t debugger, remover;
+	struct debugger debugger = {
+		.mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC), .at = map + PAGES(2),
+	};
+	pthread_t remover;
 	volatile bool gone = false;
 	struct holder holder;
 	bool in_time;
 	int i;
 
 	zcgem_hold_lock(dev->fd, handle, memfd, dmabuf, &holder);
-	igt_assert_eq(pthread_create(&debugger, NULL, read_mem, map + PAGES(2)), 0);
-	usleep(200000);
+	igt_assert_eq(pthread_create(&debugger.thread, NULL, read_mem, &debugger), 0);
+	while (!debugger.tid)
+		usleep(1000);
+	zcgem_wait_until_asleep(debugger.tid);
 	igt_assert_eq(pthread_create(&remover, NULL, unbind_importer, (void *)&gone), 0);
 	/* nothing lets the debugger go on before this is over */
 	for (i = 0; i < 300 && !gone; i++)
 		usleep(100000);
 	in_time = gone;
 	zcgem_release_lock(&holder);
-	pthread_join(debugger, NULL);
+	pthread_join(debugger.thread, NULL);
 	pthread_join(remover, NULL);
+	igt_assert_eq(debugger.got, 1);
+	close(debugger.mem);
 	igt_assert_f(in_time, "another device could not be removed\n");
 	zcgem_bind(IMPORTER);
 	close(dev->other);

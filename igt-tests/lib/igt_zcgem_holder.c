@@ -23,7 +23,11 @@ static void *hold_lock(void *data)
 	return NULL;
 }
 
-static void wait_until_asleep(pid_t tid)
+/**
+ * zcgem_wait_until_asleep:
+ * @tid: a thread of this process, which is about to sleep
+ */
+void zcgem_wait_until_asleep(pid_t tid)
 {
 	char path[64], state = 0;
 	FILE *stat;
@@ -66,7 +70,7 @@ void zcgem_hold_lock(int fd, uint32_t handle, int memfd, int dmabuf, struct hold
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	while (!holder->tid)
 		usleep(1000);
-	wait_until_asleep(holder->tid);
+	zcgem_wait_until_asleep(holder->tid);
 }
 
 /**

@@ -27,5 +27,6 @@ struct holder {
 
 void zcgem_hold_lock(int fd, uint32_t handle, int memfd, int dmabuf, struct holder *holder);
 void zcgem_release_lock(struct holder *holder);
+void zcgem_wait_until_asleep(pid_t tid);
 
 #endif /* IGT_ZCGEM_HOLDER_H */
