@@ -51,7 +51,7 @@
  * Description: process_vm_readv and process_vm_writev find no pages at any leaf size (class 8).
  *
  * SUBTEST: io-uring
- * Description: io_uring gets no fixed buffer and no direct I/O at any leaf size (class 8).
+ * Description: io_uring gets no rings, no fixed buffer and no direct I/O at any leaf size (class 8).
  *
  * SUBTEST: zerocopy-send
  * Description: MSG_ZEROCOPY finds no pages at any leaf size (class 8).
@@ -214,6 +214,8 @@ static void try_io_uring(struct target *target, void *data)
 	struct zcgem_uring *ring = &both->ring;
 	int file = both->file.fd;
 
+	igt_assert_eq(__zcgem_uring_rings_in(target->inside), -EFAULT);
+	igt_assert_eq(__zcgem_uring_rings_in(target->across), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->inside, ZCGEM_PAGE), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->across, PAGES(4)), -EFAULT);
 	igt_assert_eq(__zcgem_uring_register(ring, target->map, target->size), -EFAULT);
@@ -234,8 +236,13 @@ static void try_io_uring(struct target *target, void *data)
 static void test_io_uring(int fd)
 {
 	struct ring_and_file both;
+	void *own;
 
 	zcgem_uring_open(&both.ring);
+	/* the program's own memory is fine */
+	own = zcgem_anonymous(PAGES(4));
+	igt_assert_eq(__zcgem_uring_rings_in(own), 0);
+	munmap(own, PAGES(4));
 	open_file(&both.file);
 	try_each_target(fd, try_io_uring, &both);
 	close_file(&both.file);
@@ -624,7 +631,7 @@ int igt_main()
 	igt_subtest("process-vm")
 		zcgem_run_counted(fd, test_process_vm);
 
-	igt_describe("io_uring gets no fixed buffer and no direct I/O at any leaf size (class 8)");
+	igt_describe("io_uring gets no rings, no fixed buffer and no direct I/O at any leaf size (class 8)");
 	igt_subtest("io-uring")
 		zcgem_run_counted(fd, test_io_uring);
 

@@ -3,6 +3,7 @@
  * io_uring's fixed buffers: memory that somebody else pins for as long as he likes,
  * with pin_user_pages(FOLL_LONGTERM), the way RDMA and vfio do it.
  */
+#include <errno.h>
 #include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -74,6 +75,28 @@ int __zcgem_uring_register(struct zcgem_uring *ring, void *map, uint64_t size)
 
 	return syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_BUFFERS,
 		       &buffer, 1) ? -errno : 0;
+}
+
+/**
+ * __zcgem_uring_rings_in:
+ * @map: memory
+ *
+ * Has a ring in memory of the caller's own, which the kernel pins for as long as the ring is.
+ *
+ * Returns: 0 or -errno.
+ */
+int __zcgem_uring_rings_in(void *map)
+{
+	struct io_uring_params params = { .flags = IORING_SETUP_NO_MMAP };
+	int ring;
+
+	params.cq_off.user_addr = (uintptr_t)map;
+	params.sq_off.user_addr = (uintptr_t)map + 4096;
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring < 0)
+		return -errno;
+	close(ring);
+	return 0;
 }
 
 /**

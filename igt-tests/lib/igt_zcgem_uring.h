@@ -20,6 +20,7 @@ struct zcgem_uring {
 
 void zcgem_uring_open(struct zcgem_uring *ring);
 void zcgem_uring_close(struct zcgem_uring *ring);
+int __zcgem_uring_rings_in(void *map);
 int __zcgem_uring_register(struct zcgem_uring *ring, void *map, uint64_t size);
 void zcgem_uring_unregister(struct zcgem_uring *ring);
 int zcgem_uring_io(struct zcgem_uring *ring, int opcode, int file, void *map, uint32_t size);
