@@ -59,9 +59,6 @@ IGT_TEST_DESCRIPTION("Check that memory can move, and leave its memfd, while it 
 
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define PROT_RW		(PROT_READ | PROT_WRITE)
-/* The hole of the tests that punch one. */
-#define HOLE_AT		PAGES(8)
-#define HOLE_SIZE	PAGES(8)
 
 static struct devices all;
 
@@ -148,15 +145,15 @@ static void test_cross_device_readonly(const struct devices *dev)
 /* The views show the memory as its owner does: seed 1 around a hole of zeroes. */
 static void check_punched(const struct share *share)
 {
-	static const char zero[HOLE_SIZE];
+	const uint64_t at = share->hole_at, size = share->hole_size;
 	int i;
 
 	for (i = 0; i < VIEWS; i++) {
 		if (!share->views[i])
 			continue;
 		igt_assert(!memcmp(share->views[i], share->own, share->size));
-		igt_assert(!memcmp(share->views[i] + HOLE_AT, zero, HOLE_SIZE));
-		igt_assert_eq_u64(zcgem_first_difference(share->views[i], HOLE_AT, 1), HOLE_AT);
+		zcgem_check_zero(share->views[i] + at, size);
+		igt_assert_eq_u64(zcgem_first_difference(share->views[i], at, 1), at);
 	}
 }
 
@@ -204,11 +201,11 @@ static void check_importer_was_told(struct share *share, const struct zcgem_snap
 
 static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 {
-	int fd = share->devices->fd;
+	int fd = share->devices->fd, ret;
 	struct drm_zcgem_gem_info info;
 	struct zcgem_snapshot now;
 
-	if (share->source != SOURCE_MEMFD) {
+	if (share->memfd < 0) {
 		igt_assert_eq(__zcgem_evict(fd, share->handle, share->size), -EOPNOTSUPP);
 		igt_assert(!share->fence.signalled);
 		check_views(share, 1);
@@ -228,7 +225,14 @@ static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 
 	if (share->use == USE_FENCED)
 		signal_later(&share->fence);
-	zcgem_evict(fd, share->handle, share->size);
+	ret = __zcgem_evict(fd, share->handle, share->size);
+	/* on 6.12 an importer could not get these again, so they stay while one is attached */
+	if (share->source == SOURCE_HUGETLB && ret == -EBUSY) {
+		check_views(share, 1);
+		check_device(share, 1);
+		return;
+	}
+	igt_assert_eq(ret, 0);
 	if (share->use == USE_FENCED)
 		igt_assert_f(share->fence.signalled, "eviction did not wait for a fence\n");
 
@@ -249,11 +253,11 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 {
 	int fd = share->devices->fd;
 
-	if (share->source != SOURCE_MEMFD) {
+	if (share->memfd < 0) {
 		/* the object keeps the pages that it was made of */
 		if (share->source == SOURCE_USERPTR)
-			igt_assert_eq(madvise(share->own + HOLE_AT, HOLE_SIZE,
-					      MADV_DONTNEED), 0);
+			igt_assert_eq(madvise(share->own + share->hole_at,
+					      share->hole_size, MADV_DONTNEED), 0);
 		igt_assert_eq(__zcgem_revalidate(fd, share->handle, share->size), 0);
 		igt_assert(!share->fence.signalled);
 		igt_assert_eq_u64(evictions(fd, share->handle), 0);
@@ -262,7 +266,7 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 		return;
 	}
 
-	punch(share->memfd, HOLE_AT, HOLE_SIZE);
+	punch(share->memfd, share->hole_at, share->hole_size);
 	if (share->pinned) {
 		igt_assert_eq(__zcgem_revalidate(fd, share->handle, share->size), -EBUSY);
 		igt_assert(!share->fence.signalled);

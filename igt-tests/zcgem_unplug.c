@@ -264,7 +264,7 @@ static void run_matrix(struct devices *dev, enum share_importer importer, const 
 	enum share_use use;
 
 	for (source = 0; source < SOURCES; source++) {
-		for (use = 0; use < USES; use++) {
+		for (use = share_first_use(source); use < USES; use++) {
 			bool first = device[strlen(EXPORTER)] == '\0';
 			int *fd = first ? &dev->fd : &dev->other;
 			struct share share;

@@ -134,6 +134,17 @@ int __importer_copy(int device, uint64_t offset, void *data, uint64_t size, uint
 	return __importer_call(device, IMPORTER_COPY, (uintptr_t)&arg);
 }
 
+/* The device takes so much at a time. */
+static void copy_all(int device, char *data, uint64_t size, uint32_t flags)
+{
+	uint64_t at, part;
+
+	for (at = 0; at < size; at += part) {
+		part = size - at < IMPORTER_COPY_MAX ? size - at : IMPORTER_COPY_MAX;
+		igt_assert_eq(__importer_copy(device, at, data + at, part, flags), 0);
+	}
+}
+
 /**
  * importer_check:
  * @device: a device
@@ -146,7 +157,7 @@ void importer_check(int device, uint64_t size, uint64_t seed, uint32_t flags)
 	void *data = aligned_alloc(ZCGEM_PAGE, size);
 
 	igt_assert(data);
-	igt_assert_eq(__importer_copy(device, 0, data, size, flags), 0);
+	copy_all(device, data, size, flags);
 	zcgem_check(data, size, seed);
 	free(data);
 }
@@ -164,6 +175,6 @@ void importer_fill(int device, uint64_t size, uint64_t seed, uint32_t flags)
 
 	igt_assert(data);
 	zcgem_fill(data, size, seed);
-	igt_assert_eq(__importer_copy(device, 0, data, size, flags | IMPORTER_COPY_WRITE), 0);
+	copy_all(device, data, size, flags | IMPORTER_COPY_WRITE);
 	free(data);
 }

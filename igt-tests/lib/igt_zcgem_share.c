@@ -18,6 +18,7 @@
 
 #include "igt_importer.h"
 #include "igt_zcgem_module.h"
+#include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_wrap.h"
@@ -25,6 +26,7 @@
 #define PROT_RW		(PROT_READ | PROT_WRITE)
 #define DEVICE_KEEPS	(IMPORTER_FOLLOWS | IMPORTER_KEEPS)
 #define SHARE_SIZE	(48 * ZCGEM_PAGE)
+#define LARGE_SIZE	(2 * ZCGEM_HUGE)
 
 /* How long a fence is pending while something waits for it. */
 #define FENCE_US	100000
@@ -285,7 +287,10 @@ uint64_t evictions(int fd, uint32_t handle)
  */
 const char *share_name(const struct share *share)
 {
-	static const char * const sources[] = { "memfd", "userptr", "pool" };
+	static const char * const sources[] = {
+		"memfd", "userptr", "pool", "ranges", "huge pages of tmpfs", "hugetlb",
+		"write-combined pool",
+	};
 	static const char * const importers[] = { "dynamic", "static", "slow" };
 	static const char * const uses[] = { "attached", "mapped", "fence pending" };
 	static char name[80];
@@ -340,6 +345,92 @@ static void begin_import(struct share *share)
 		importer_call(share->device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
 }
 
+static void make_ranges(struct share *share)
+{
+	/* not one of them ends where a leaf does */
+	const uint64_t ends[] = { 7 * ZCGEM_PAGE, 700 * ZCGEM_PAGE, share->size };
+	struct drm_zcgem_memfd_range ranges[3] = {};
+	uint64_t at = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ranges); at = ends[i++])
+		ranges[i] = (struct drm_zcgem_memfd_range) {
+			.fd = share->memfd, .offset = at, .size = ends[i] - at,
+		};
+	igt_assert_eq(__zcgem_wrap(share->devices->fd, ranges, ARRAY_SIZE(ranges), 0,
+				   &share->handle), 0);
+}
+
+/* Mapped where huge pages can be, which the kernel may give or not. */
+static void map_huge(struct share *share)
+{
+	char *start, *aligned;
+
+	zcgem_change_setting("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
+	start = mmap(NULL, share->size + ZCGEM_HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(start != MAP_FAILED);
+	aligned = (char *)ALIGN((uintptr_t)start, ZCGEM_HUGE);
+	munmap(start, share->size + ZCGEM_HUGE);
+	share->own = mmap(aligned, share->size, PROT_RW, MAP_SHARED | MAP_FIXED_NOREPLACE,
+			  share->memfd, 0);
+	igt_assert(share->own == aligned);
+	igt_assert_eq(madvise(share->own, share->size, MADV_HUGEPAGE), 0);
+}
+
+static void make_shared_memory(struct share *share)
+{
+	int fd = share->devices->fd;
+
+	switch (share->source) {
+	case SOURCE_USERPTR:
+		share->own = zcgem_anonymous(share->size);
+		share->handle = zcgem_wrap_address(fd, share->own, share->size, 0);
+		return;
+	case SOURCE_POOL:
+	case SOURCE_WC:
+		share->handle = zcgem_create(fd, share->size, share->source == SOURCE_WC ?
+							      DRM_ZCGEM_CREATE_WC : 0);
+		return;
+	case SOURCE_HUGETLB:
+		/* one more, for what takes the place of a punched one that is held */
+		close(zcgem_memfd_hugetlb(share->size + ZCGEM_HUGE, 0));
+		share->memfd = zcgem_memfd_hugetlb(share->size, F_SEAL_SHRINK);
+		share->hole_at = ZCGEM_HUGE;
+		share->hole_size = ZCGEM_HUGE;
+		break;
+	default:
+		share->memfd = zcgem_memfd(share->size, F_SEAL_SHRINK);
+		break;
+	}
+
+	if (share->source == SOURCE_THP) {
+		/* part of a pinned huge page of tmpfs would be zeroed in place */
+		share->hole_at = ZCGEM_HUGE;
+		share->hole_size = ZCGEM_HUGE;
+		map_huge(share);
+	} else {
+		share->own = zcgem_map_memfd(share->memfd, 0, share->size);
+	}
+	/* the pages come in an order of their own, and huge ones if they can */
+	zcgem_fill(share->own, share->size, 0);
+	if (share->source == SOURCE_RANGES)
+		make_ranges(share);
+	else
+		share->handle = zcgem_wrap_memfd(fd, share->memfd, 0, share->size, 0);
+}
+
+/**
+ * share_first_use:
+ * @source: what an object is made of
+ *
+ * Returns: The first use to try: all of them take too long for large memory, and the last
+ * one has what the others have.
+ */
+enum share_use share_first_use(enum share_source source)
+{
+	return source < SOURCE_RANGES ? USE_ATTACHED : USE_FENCED;
+}
+
 /**
  * begin_share:
  * @devices: the devices
@@ -353,26 +444,17 @@ static void begin_import(struct share *share)
 void begin_share(const struct devices *devices, enum share_source source,
 		 enum share_importer importer, enum share_use use, struct share *share)
 {
-	const uint64_t size = SHARE_SIZE;
+	const uint64_t size = source < SOURCE_RANGES ? SHARE_SIZE : LARGE_SIZE;
 	struct zcgem_snapshot before;
 
 	*share = (struct share) {
 		.devices = devices, .source = source, .importer = importer, .use = use,
 		.size = size, .memfd = -1, .device = -1,
+		.hole_at = 8 * ZCGEM_PAGE, .hole_size = 8 * ZCGEM_PAGE,
 	};
 	zcgem_take_snapshot(devices->fd, &before);
 
-	if (source == SOURCE_MEMFD) {
-		share->memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-		share->own = zcgem_map_memfd(share->memfd, 0, size);
-		share->handle = zcgem_wrap_memfd(devices->fd, share->memfd, 0, size, 0);
-	} else if (source == SOURCE_USERPTR) {
-		share->own = zcgem_anonymous(size);
-		share->handle = zcgem_wrap_address(devices->fd, share->own, size, 0);
-	} else {
-		share->handle = zcgem_create(devices->fd, size, 0);
-	}
-
+	make_shared_memory(share);
 	share->dmabuf = zcgem_export(devices->fd, share->handle);
 	begin_import(share);
 	share->views[VIEW_GEM] = zcgem_mmap(devices->fd, share->handle, size, PROT_RW);
@@ -519,7 +601,7 @@ void run_share_matrix(const struct devices *devices, enum share_importer importe
 	enum share_use use;
 
 	for (source = 0; source < SOURCES; source++) {
-		for (use = 0; use < USES; use++) {
+		for (use = share_first_use(source); use < USES; use++) {
 			struct zcgem_snapshot before;
 			struct share share;
 

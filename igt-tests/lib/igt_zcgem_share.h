@@ -20,11 +20,21 @@
  * @SOURCE_MEMFD: a memfd
  * @SOURCE_USERPTR: anonymous memory of this process
  * @SOURCE_POOL: the driver's own pages
+ * @SOURCE_RANGES: several ranges of a memfd
+ * @SOURCE_THP: a memfd on 2 MiB pages of tmpfs, where there are such
+ * @SOURCE_HUGETLB: a memfd on hugetlbfs
+ * @SOURCE_WC: the driver's own pages, write-combined
+ *
+ * From @SOURCE_RANGES on they are of more than one 2 MiB leaf.
  */
 enum share_source {
 	SOURCE_MEMFD,
 	SOURCE_USERPTR,
 	SOURCE_POOL,
+	SOURCE_RANGES,
+	SOURCE_THP,
+	SOURCE_HUGETLB,
+	SOURCE_WC,
 	SOURCES,
 };
 
@@ -96,6 +106,8 @@ enum { VIEW_GEM, VIEW_DMABUF, VIEW_IMPORTER, VIEWS };
  * @size: bytes
  * @memfd: the memfd, or -1
  * @own: this process's own view of the memory, or NULL
+ * @hole_at: where a hole can be punched
+ * @hole_size: and how large it is
  * @handle: the object on the first device
  * @dmabuf: its dma-buf
  * @theirs: the other zcgem device's handle, or 0
@@ -113,6 +125,8 @@ struct share {
 	uint64_t size;
 	int memfd;
 	void *own;
+	uint64_t hole_at;
+	uint64_t hole_size;
 	uint32_t handle;
 	int dmabuf;
 	uint32_t theirs;
@@ -138,6 +152,7 @@ void *map_dmabuf(int dmabuf, uint64_t size);
 void punch(int memfd, uint64_t offset, uint64_t size);
 uint64_t evictions(int fd, uint32_t handle);
 
+enum share_use share_first_use(enum share_source source);
 const char *share_name(const struct share *share);
 void begin_share(const struct devices *devices, enum share_source source,
 		 enum share_importer importer, enum share_use use, struct share *share);
