@@ -75,11 +75,15 @@ static void unmap_locked(struct importer *importer)
 	importer->sgt = NULL;
 }
 
+static int fence_locked(struct importer *importer);
+
 static void importer_told(struct dma_buf_attachment *attach)
 {
 	struct importer *importer = attach->importer_priv;
 
 	importer->told++;
+	if (importer->flags & IMPORTER_FENCES)
+		fence_locked(importer);
 	if (!(importer->flags & IMPORTER_KEEPS))
 		unmap_locked(importer);
 }
@@ -92,6 +96,10 @@ static const struct dma_buf_attach_ops attach_p2p_ops = {
 	.allow_peer2peer = true,
 	.INVALIDATE_MAPPINGS = importer_told,
 };
+
+#ifdef HAVE_INVALIDATE_MAPPINGS
+static const struct dma_buf_attach_ops attach_pin_ops = {};
+#endif
 
 static bool take_pci_device(struct importer *importer)
 {
@@ -154,6 +162,10 @@ static int attach(struct importer *importer, void __user *user)
 		return -EFAULT;
 	if (arg.dma_bits > 64 || (arg.boundary && !is_power_of_2(arg.boundary)))
 		return -EINVAL;
+#ifndef HAVE_INVALIDATE_MAPPINGS
+	if (arg.flags & IMPORTER_PINS)
+		return -EOPNOTSUPP;
+#endif
 	if (importer->attach)
 		return -EBUSY;
 
@@ -171,6 +183,10 @@ static int attach(struct importer *importer, void __user *user)
 		attachment = dma_buf_dynamic_attach(dmabuf, dev,
 						    arg.flags & IMPORTER_PEER2PEER ?
 						    &attach_p2p_ops : &attach_ops, importer);
+#ifdef HAVE_INVALIDATE_MAPPINGS
+	else if (arg.flags & IMPORTER_PINS)
+		attachment = dma_buf_dynamic_attach(dmabuf, dev, &attach_pin_ops, importer);
+#endif
 	else
 		attachment = dma_buf_attach(dmabuf, dev);
 	if (IS_ERR(attachment)) {
@@ -248,7 +264,7 @@ static int pin_locked(struct importer *importer, bool pin)
 {
 	int ret;
 
-	if (!(importer->flags & IMPORTER_FOLLOWS))
+	if (!(importer->flags & (IMPORTER_FOLLOWS | IMPORTER_PINS)))
 		return -EOPNOTSUPP;
 	if (!pin) {
 		if (!importer->pins)

@@ -19,6 +19,10 @@
 #define IMPORTER_PEER2PEER	(1u << 2)
 /* It cannot do DMA by itself, as a USB device. */
 #define IMPORTER_NO_DMA		(1u << 3)
+/* Notified of a move, it has the device finish something first: a fence that it adds then. */
+#define IMPORTER_FENCES		(1u << 4)
+/* It pins by itself and cannot be notified, which kernels before 7 do not know. */
+#define IMPORTER_PINS		(1u << 5)
 
 /**
  * struct importer_attach - Attach the device to a dma-buf.
