@@ -126,6 +126,78 @@ drm_public int zcgem_syncobj_signal(struct zcgem_syncobj *sync, uint64_t point)
 	return result(drmSyncobjSignal(sync->dev->fd, handles, 1));
 }
 
+/**
+ * zcgem_syncobj_export_fd() - A descriptor for a syncobj, for another process or device.
+ * @sync: the syncobj.
+ *
+ * It stands for the syncobj itself, with whatever fences it gets later; see
+ * zcgem_syncobj_export_sync_file() for the fence that it has now.
+ *
+ * Return: a descriptor, closed on exec, which is the caller's; -EMFILE, -ENFILE, -ENOMEM.
+ */
+drm_public int zcgem_syncobj_export_fd(struct zcgem_syncobj *sync)
+{
+	int fd, ret = result(drmSyncobjHandleToFD(sync->dev->fd, sync->handle, &fd));
+
+	return ret ? ret : fd;
+}
+
+/**
+ * zcgem_syncobj_import_fd() - A syncobj that a descriptor stands for.
+ * @dev: the device.
+ * @fd: what zcgem_syncobj_export_fd(), or the like of any DRM driver, has returned; it stays
+ *	the caller's.
+ * @sync: where the syncobj is stored; it holds one reference.
+ *
+ * Return: 0; -EINVAL if @fd is no syncobj; -EBADF; -ENOMEM.
+ */
+drm_public int zcgem_syncobj_import_fd(struct zcgem_device *dev, int fd,
+				       struct zcgem_syncobj **sync)
+{
+	struct zcgem_syncobj *new = calloc(1, sizeof(*new));
+	int ret;
+
+	if (!new)
+		return -ENOMEM;
+	ret = result(drmSyncobjFDToHandle(dev->fd, fd, &new->handle));
+	if (ret) {
+		free(new);
+		return ret;
+	}
+	atomic_init(&new->refcount, 1);
+	new->dev = zcgem_device_ref(dev);
+	*sync = new;
+	return 0;
+}
+
+/**
+ * zcgem_syncobj_query() - How far a timeline is.
+ * @sync: the syncobj.
+ * @point: where the last point that has signalled is stored; 0 for a binary syncobj.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+drm_public int zcgem_syncobj_query(struct zcgem_syncobj *sync, uint64_t *point)
+{
+	return result(drmSyncobjQuery(sync->dev->fd, &sync->handle, point, 1));
+}
+
+/**
+ * zcgem_syncobj_eventfd() - Have an eventfd raised when a fence signals.
+ * @sync: the syncobj.
+ * @point: point on its timeline, 0 for a binary one.
+ * @eventfd: the eventfd; it stays the caller's.
+ *
+ * A fence that has not been submitted yet is waited for too, so an event loop needs no thread
+ * for it.
+ *
+ * Return: 0; -EBADF or -EINVAL if @eventfd is none; -ENOMEM.
+ */
+drm_public int zcgem_syncobj_eventfd(struct zcgem_syncobj *sync, uint64_t point, int eventfd)
+{
+	return result(drmSyncobjEventfd(sync->dev->fd, sync->handle, point, eventfd, 0));
+}
+
 /* A binary syncobj that is used for the length of one call. */
 static int with_binary(struct zcgem_syncobj *sync, uint64_t point,
 		       int (*use)(struct zcgem_syncobj *sync, uint32_t handle, uint64_t point,

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -396,6 +397,46 @@ int drmSyncobjTimelineSignal(int fd, const uint32_t *handles, uint64_t *points, 
 	while (count--)
 		syncobjs[handles[count]].point = points[count];
 	return 0;
+}
+
+/* Nor is a descriptor of a syncobj anything special: its number leads back to the handle. */
+static uint32_t exported[64];
+
+int drmSyncobjHandleToFD(int fd, uint32_t handle, int *sync)
+{
+	*sync = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	CHECK(*sync < 64);
+	exported[*sync] = handle;
+	return *sync < 0 ? -1 : 0;
+}
+
+int drmSyncobjFDToHandle(int fd, int sync, uint32_t *handle)
+{
+	uint32_t of;
+
+	if (fcntl(sync, F_GETFD) < 0)
+		return -1;
+	of = exported[sync];
+	if (drmSyncobjCreate(fd, 0, handle))
+		return -1;
+	syncobjs[*handle] = syncobjs[of];
+	return 0;
+}
+
+int drmSyncobjQuery(int fd, uint32_t *handles, uint64_t *points, uint32_t count)
+{
+	(void)fd;
+	while (count--)
+		points[count] = syncobjs[handles[count]].point;
+	return 0;
+}
+
+int drmSyncobjEventfd(int fd, uint32_t handle, uint64_t point, int event, uint32_t flags)
+{
+	(void)fd, (void)flags;
+	if (!syncobjs[handle].fence || syncobjs[handle].point < point)
+		return fcntl(event, F_GETFD) < 0 ? -1 : 0;
+	return eventfd_write(event, 1);
 }
 
 int drmSyncobjTransfer(int fd, uint32_t to, uint64_t to_point, uint32_t from,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -127,6 +128,35 @@ static void test_syncs(void)
 	zcgem_bo_unref(bo);
 }
 
+static void test_shared_syncs(void)
+{
+	int sync_fd, event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct zcgem_syncobj *sync, *same;
+	eventfd_t value;
+	uint64_t point;
+
+	CHECK(event >= 0 && !zcgem_syncobj_new(dev, 0, &sync));
+	CHECK(!zcgem_syncobj_query(sync, &point) && point == 0);
+	CHECK(!zcgem_syncobj_eventfd(sync, 5, event));
+	CHECK(eventfd_read(event, &value) < 0);
+	CHECK(!zcgem_syncobj_signal(sync, 5));
+	CHECK(!zcgem_syncobj_query(sync, &point) && point == 5);
+	CHECK(!zcgem_syncobj_eventfd(sync, 5, event));
+	CHECK(!eventfd_read(event, &value) && value == 1);
+	close(event);
+	CHECK(zcgem_syncobj_eventfd(sync, 5, event) == -EBADF);
+
+	sync_fd = zcgem_syncobj_export_fd(sync);
+	CHECK(sync_fd >= 0 && !zcgem_syncobj_import_fd(dev, sync_fd, &same));
+	CHECK(zcgem_syncobj_handle(same) != zcgem_syncobj_handle(sync));
+	CHECK(!zcgem_syncobj_wait(same, 5, 0));
+	zcgem_syncobj_unref(same);
+	close(sync_fd);
+	CHECK(zcgem_syncobj_import_fd(dev, sync_fd, &same) == -EBADF);
+	zcgem_syncobj_unref(sync);
+	CHECK(fake_open_syncobjs() == 0);
+}
+
 /* What belongs to another device is refused before the kernel could mistake it. */
 static void test_devices(int fd)
 {
@@ -155,6 +185,7 @@ int main(void)
 	CHECK(!zcgem_device_new(fd, &dev));
 	test_ops();
 	test_syncs();
+	test_shared_syncs();
 	test_devices(fd);
 	CHECK(fake_open_handles() == 0 && fake_unknown_handles() == 0);
 	zcgem_device_unref(dev);
