@@ -38,11 +38,17 @@ refuse $zcgem copy --fill 0x1ffffffff --size 4 filled
 
 # From a memfd into a file, and from the file into another memfd, and both.
 python3 - "$zcgem" <<'EOF'
-import os, subprocess, sys
+import fcntl, os, subprocess, sys
 data = os.urandom(3 << 20)
 fds = [os.memfd_create("test", os.MFD_ALLOW_SEALING) for _ in range(2)]
 os.write(fds[0], data)
 paths = [f"/proc/{os.getpid()}/fd/{fd}" for fd in fds]
+# What is only read is not sealed.
+text = subprocess.run([sys.argv[1], "copy", paths[0], "file"], check=True, capture_output=True,
+                      text=True).stdout
+assert "memfd" not in text and fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) == 0, text
+assert open("file", "rb").read() == data
+fcntl.fcntl(fds[0], fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
 for source, target, said in ((paths[0], "file", "from a memfd"), ("file", paths[1], "to a memfd"),
                              (paths[0], paths[1], "from a memfd, to a memfd")):
     os.pwrite(fds[1], bytes(len(data)), 0)

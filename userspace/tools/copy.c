@@ -23,8 +23,10 @@
 
 #include "tool.h"
 
-/* Two of them are pinned for files, of the 8 MiB that users may usually have. */
-#define DEFAULT_PIECE	(2ull << 20)
+#define PIECES		2
+
+/* Two for each file are pinned, of the 8 MiB that users may usually have. */
+#define DEFAULT_PIECE	(1ull << 20)
 
 struct options {
 	const char *source;
@@ -37,21 +39,34 @@ struct options {
 	bool verify;
 };
 
-/* One file. The object is the file's own memory if it is direct, else a piece of it. */
-struct end {
-	const char *name;
-	int fd;
-	bool direct;
+/* One piece's part of a file: an object, of the file's own memory or of a memfd for it. */
+struct part {
 	int memfd;
 	char *map;
 	struct zcgem_bo *bo;
 };
 
+/* One file. Its parts are all the same object if it is direct, the file's own memory. */
+struct end {
+	const char *name;
+	int fd;
+	bool direct;
+	struct part parts[PIECES];
+};
+
+/* While the engine works on one, the other one is read or written. */
+struct piece {
+	struct zcgem_submit *submit;
+	struct zcgem_syncobj *sync;
+	/* What it does now; 0: nothing. */
+	uint64_t size;
+	uint64_t offset;
+};
+
 struct copy {
 	const struct options *options;
 	struct zcgem_device *dev;
-	struct zcgem_submit *submit;
-	struct zcgem_syncobj *sync;
+	struct piece pieces[PIECES];
 	struct end source;
 	struct end target;
 	uint64_t size;
@@ -75,22 +90,10 @@ static int complain(int ret, const char *what, const char *name)
 	return ret;
 }
 
-/* Seals are added through a descriptor that can be written, which a source's can not. */
-static bool seal(int fd)
-{
-	char path[32];
-	int writable, ret;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	writable = open(path, O_RDWR | O_CLOEXEC);
-	if (writable < 0)
-		return false;
-	ret = fcntl(writable, F_ADD_SEALS, F_SEAL_SHRINK);
-	close(writable);
-	return !ret;
-}
-
-/* Only a memfd can get this seal, and only a whole number of pages can be an object. */
+/*
+ * Only a memfd can have this seal, and only a whole number of pages can be an object. What is only
+ * read is left as it is: a seal is for ever.
+ */
 static bool can_be_object(int fd, uint64_t size, bool writable)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -99,38 +102,48 @@ static bool can_be_object(int fd, uint64_t size, bool writable)
 		return false;
 	if (writable && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return false;
-	return seals & F_SEAL_SHRINK || seal(fd);
+	return seals & F_SEAL_SHRINK || (writable && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
 }
 
-static int make_piece(struct end *end, uint64_t size)
+static int make_memfd(struct end *end, struct part *part, uint64_t size)
 {
 	void *map;
 
-	end->memfd = memfd_create("zcgem copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (end->memfd < 0 || ftruncate(end->memfd, size) ||
-	    fcntl(end->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+	part->memfd = memfd_create("zcgem copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (part->memfd < 0 || ftruncate(part->memfd, size) ||
+	    fcntl(part->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		return complain(-errno, "make a memfd for", end->name);
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, end->memfd, 0);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, part->memfd, 0);
 	if (map == MAP_FAILED)
 		return complain(-errno, "map a memfd for", end->name);
-	end->map = map;
+	part->map = map;
 	return 0;
 }
 
 /* @size is that of the file. */
 static int open_end(struct copy *copy, struct end *end, uint64_t size, bool writable)
 {
-	int ret;
+	unsigned int i;
+	int ret = 0;
 
 	end->direct = can_be_object(end->fd, size, writable);
-	if (!end->direct) {
-		ret = make_piece(end, copy->piece);
-		if (ret)
-			return ret;
-		size = copy->piece;
+	/* The second is for what comes after the first. */
+	for (i = 0; i < (copy->size > copy->piece ? PIECES : 1) && !ret; i++) {
+		struct part *part = &end->parts[i];
+
+		if (end->direct && i) {
+			part->bo = zcgem_bo_ref(end->parts[0].bo);
+			continue;
+		}
+		if (!end->direct) {
+			ret = make_memfd(end, part, copy->piece);
+			if (ret)
+				return ret;
+		}
+		ret = zcgem_bo_wrap_memfd(copy->dev, end->direct ? end->fd : part->memfd, 0,
+					  end->direct ? size : copy->piece,
+					  writable ? 0 : DRM_ZCGEM_WRAP_READONLY, &part->bo);
 	}
-	ret = zcgem_bo_wrap_memfd(copy->dev, end->direct ? end->fd : end->memfd, 0, size,
-				  writable ? 0 : DRM_ZCGEM_WRAP_READONLY, &end->bo);
 	if (ret)
 		complain(ret, "make an object of", end->name);
 	return ret;
@@ -138,11 +151,15 @@ static int open_end(struct copy *copy, struct end *end, uint64_t size, bool writ
 
 static void close_end(struct copy *copy, struct end *end)
 {
-	zcgem_bo_unref(end->bo);
-	if (end->map)
-		munmap(end->map, copy->piece);
-	if (end->memfd >= 0)
-		close(end->memfd);
+	unsigned int i;
+
+	for (i = 0; i < PIECES; i++) {
+		zcgem_bo_unref(end->parts[i].bo);
+		if (end->parts[i].map)
+			munmap(end->parts[i].map, copy->piece);
+		if (end->parts[i].memfd >= 0)
+			close(end->parts[i].memfd);
+	}
 	if (end->fd >= 0)
 		close(end->fd);
 }
@@ -194,12 +211,13 @@ static int open_target(struct copy *copy)
 	return open_end(copy, end, stat.st_size, true);
 }
 
-static int read_piece(struct end *end, uint64_t offset, uint64_t size)
+static int read_part(struct end *end, unsigned int number, uint64_t offset, uint64_t size)
 {
+	char *map = end->parts[number].map;
 	uint64_t done = 0;
 
 	while (done < size) {
-		ssize_t n = pread(end->fd, end->map + done, size - done, offset + done);
+		ssize_t n = pread(end->fd, map + done, size - done, offset + done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -210,12 +228,13 @@ static int read_piece(struct end *end, uint64_t offset, uint64_t size)
 	return 0;
 }
 
-static int write_piece(struct end *end, uint64_t offset, uint64_t size)
+static int write_part(struct end *end, unsigned int number, uint64_t offset, uint64_t size)
 {
+	const char *map = end->parts[number].map;
 	uint64_t done = 0;
 
 	while (done < size) {
-		ssize_t n = pwrite(end->fd, end->map + done, size - done, offset + done);
+		ssize_t n = pwrite(end->fd, map + done, size - done, offset + done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -227,12 +246,12 @@ static int write_piece(struct end *end, uint64_t offset, uint64_t size)
 }
 
 /* Waits for the submit, and whether it went well is what its fence says. */
-static int finish(struct copy *copy)
+static int wait_for(struct piece *piece)
 {
 	struct pollfd file = { .events = POLLIN };
 	int ret;
 
-	file.fd = zcgem_syncobj_export_sync_file(copy->sync, 0);
+	file.fd = zcgem_syncobj_export_sync_file(piece->sync, 0);
 	if (file.fd < 0)
 		return file.fd;
 	do {
@@ -243,37 +262,58 @@ static int finish(struct copy *copy)
 	return ret < 0 ? ret : 0;
 }
 
-static int add_work(struct copy *copy, uint64_t offset, uint64_t size)
+/* Has the work on a piece ended, if there is some. */
+static int finish(struct copy *copy, unsigned int number)
 {
-	struct zcgem_submit *submit = copy->submit;
+	struct piece *piece = &copy->pieces[number];
+	uint64_t size = piece->size;
+	int ret;
+
+	if (!size)
+		return 0;
+	piece->size = 0;
+	ret = wait_for(piece);
+	if (ret)
+		return complain(ret, "copy to", copy->target.name);
+	return copy->target.direct ? 0 : write_part(&copy->target, number, piece->offset, size);
+}
+
+static int submit(struct copy *copy, unsigned int number, uint64_t offset, uint64_t size)
+{
+	struct piece *piece = &copy->pieces[number];
+	struct zcgem_bo *target = copy->target.parts[number].bo;
 	uint64_t to = copy->target.direct ? offset : 0, from = copy->source.direct ? offset : 0;
 	int ret = 0;
 
-	zcgem_submit_reset(submit);
-	if (!copy->options->fill)
-		ret = zcgem_submit_copy(submit, copy->target.bo, to, copy->source.bo, from, size);
-	else
-		ret = zcgem_submit_fill(submit, copy->target.bo, to, size,
+	zcgem_submit_reset(piece->submit);
+	if (copy->options->fill)
+		ret = zcgem_submit_fill(piece->submit, target, to, size,
 					copy->options->pattern, 4);
-	return ret ? ret : zcgem_submit_signal(submit, copy->sync, 0);
+	else
+		ret = zcgem_submit_copy(piece->submit, target, to,
+					copy->source.parts[number].bo, from, size);
+	if (!ret)
+		ret = zcgem_submit_signal(piece->submit, piece->sync, 0);
+	if (!ret)
+		ret = zcgem_submit_run(piece->submit, 0, DRM_ZCGEM_PRIORITY_NORMAL);
+	return ret;
 }
 
-static int do_piece(struct copy *copy, uint64_t offset, uint64_t size)
+static int start(struct copy *copy, unsigned int number, uint64_t offset, uint64_t size)
 {
+	struct piece *piece = &copy->pieces[number];
 	int ret = 0;
 
 	if (!copy->options->fill && !copy->source.direct)
-		ret = read_piece(&copy->source, offset, size);
+		ret = read_part(&copy->source, number, offset, size);
 	if (ret)
 		return ret;
-	ret = add_work(copy, offset, size);
-	if (!ret)
-		ret = zcgem_submit_run(copy->submit, 0, DRM_ZCGEM_PRIORITY_NORMAL);
-	if (!ret)
-		ret = finish(copy);
+	ret = submit(copy, number, offset, size);
 	if (ret)
 		return complain(ret, "copy to", copy->target.name);
-	return copy->target.direct ? 0 : write_piece(&copy->target, offset, size);
+	piece->offset = offset;
+	piece->size = size;
+	return 0;
 }
 
 static bool same_file(struct copy *copy)
@@ -304,20 +344,26 @@ static double now(void)
 static int run(struct copy *copy)
 {
 	const struct options *options = copy->options;
-	double start = now(), took;
+	double begun = now(), took;
 	uint64_t offset = 0;
+	unsigned int number = 0, i;
 	int ret = 0;
 
-	while (offset < copy->size && !ret) {
+	for (; offset < copy->size && !ret; number++) {
 		uint64_t size = copy->size - offset;
 
 		if (size > copy->piece)
 			size = copy->piece;
-		ret = do_piece(copy, offset, size);
+		ret = finish(copy, number % PIECES);
+		if (!ret)
+			ret = start(copy, number % PIECES, offset, size);
 		offset += size;
 		if (options->progress && !ret)
 			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " bytes", offset, copy->size);
 	}
+	/* The older one first. */
+	for (i = 0; i < PIECES && !ret; i++)
+		ret = finish(copy, (number + i) % PIECES);
 	if (options->progress)
 		fputc('\n', stderr);
 	if (ret)
@@ -327,7 +373,7 @@ static int run(struct copy *copy)
 		return -EIO;
 	}
 
-	took = now() - start;
+	took = now() - begun;
 	printf("%" PRIu64 " bytes %s in %.3f s (%.0f MiB/s)%s%s\n", copy->size,
 	       options->fill ? "filled" : "copied", took,
 	       took > 0 ? copy->size / took / (1 << 20) : 0,
@@ -338,18 +384,21 @@ static int run(struct copy *copy)
 
 static int open_engine(struct copy *copy)
 {
+	unsigned int i;
 	uint64_t ops;
 	int ret = open_device(&copy->dev);
 
 	if (ret)
 		return ret;
-	if (zcgem_device_get_param(copy->dev, DRM_ZCGEM_PARAM_SUBMIT, &ops)) {
-		error(0, 0, "this kernel's zcgem has no engine");
+	if (zcgem_device_get_param(copy->dev, DRM_ZCGEM_PARAM_SUBMIT, &ops) || !ops) {
+		error(0, 0, "this kernel's zcgem has no engine, or it is switched off");
 		return -EOPNOTSUPP;
 	}
-	ret = zcgem_submit_new(copy->dev, &copy->submit);
-	if (!ret)
-		ret = zcgem_syncobj_new(copy->dev, 0, &copy->sync);
+	for (i = 0; i < PIECES && !ret; i++) {
+		ret = zcgem_submit_new(copy->dev, &copy->pieces[i].submit);
+		if (!ret)
+			ret = zcgem_syncobj_new(copy->dev, 0, &copy->pieces[i].sync);
+	}
 	if (ret)
 		error(0, -ret, "cannot begin");
 	return ret;
@@ -357,8 +406,12 @@ static int open_engine(struct copy *copy)
 
 static void close_all(struct copy *copy)
 {
-	zcgem_submit_unref(copy->submit);
-	zcgem_syncobj_unref(copy->sync);
+	unsigned int i;
+
+	for (i = 0; i < PIECES; i++) {
+		zcgem_submit_unref(copy->pieces[i].submit);
+		zcgem_syncobj_unref(copy->pieces[i].sync);
+	}
 	close_end(copy, &copy->source);
 	close_end(copy, &copy->target);
 	zcgem_device_unref(copy->dev);
@@ -434,7 +487,7 @@ int cmd_copy(int argc, char **argv)
 	static const struct argp_option list[] = {
 		{ "fill", 'f', "WORD", 0, "Fill the target with this number of 32 bits", 0 },
 		{ "size", 's', "BYTES", 0, "How much to fill; K, M, G may follow", 0 },
-		{ "chunk", 'c', "BYTES", 0, "Submit this much at a time (2M)", 0 },
+		{ "chunk", 'c', "BYTES", 0, "Submit this much at a time (1M)", 0 },
 		{ "progress", 'p', NULL, 0, "Say how far it is", 0 },
 		{ "verify", 'v', NULL, 0, "Compare the files afterwards", 0 },
 		{ 0 },
@@ -445,13 +498,14 @@ int cmd_copy(int argc, char **argv)
 		.args_doc = "SOURCE TARGET\n--fill=WORD --size=BYTES TARGET",
 		.doc = "Copy a file, or fill one, by zcgem's engine. A memfd, named as "
 		       "/proc/PID/fd/N, is used as it is if its size is a multiple of the page "
-		       "size; other files pass through a memfd.",
+		       "size and, of a source, F_SEAL_SHRINK is set; other files pass through "
+		       "memfds.",
 	};
 	struct options options = { .piece = DEFAULT_PIECE };
 	struct copy copy = {
 		.options = &options,
-		.source = { .fd = -1, .memfd = -1 },
-		.target = { .fd = -1, .memfd = -1 },
+		.source = { .fd = -1, .parts = { { .memfd = -1 }, { .memfd = -1 } } },
+		.target = { .fd = -1, .parts = { { .memfd = -1 }, { .memfd = -1 } } },
 	};
 	int ret;
 
