@@ -348,26 +348,20 @@ static void check_copy(struct region *region)
 			return;
 }
 
-static int wait_for(struct region *region)
-{
-	return __zcgem_wait(region->fd, region->svm.buffer, DRM_ZCGEM_WAIT_WRITE,
-			    zcgem_now() + WAIT_NS);
-}
-
 /* Submits; whether it was accepted. It may be refused only while memory is away. */
 static bool submit(struct region *region, struct drm_zcgem_op op)
 {
 	uint64_t absent = load(&region->absent);
-	int err = __zcgem_submit_ops(region->fd, &op, 1);
+	int err = __svm_submit(region->fd, op);
 
-	if (!err && !wait_for(region)) {
+	if (!err) {
 		region->jobs++;
 		return true;
 	}
 	if (err == -EFAULT && (absent & 1 || load(&region->absent) != absent))
 		region->refused++;
 	else
-		snprintf(region->error, sizeof(region->error), "submit or wait: %s",
+		snprintf(region->error, sizeof(region->error), "submit: %s",
 			 strerror(-err));
 	return false;
 }

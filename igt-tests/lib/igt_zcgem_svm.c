@@ -54,14 +54,31 @@ void svm_close(struct svm *svm)
 	gem_close(svm->fd, svm->handle);
 }
 
+/**
+ * __svm_submit:
+ * @fd: zcgem descriptor
+ * @op: what a job does to a mirror
+ *
+ * Waits for the job, and submits again what reclaim, KSM or compaction have ended before it
+ * had begun.
+ *
+ * Returns: 0 or -errno of the submit.
+ */
+int __svm_submit(int fd, struct drm_zcgem_op op)
+{
+	const struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
+	int err;
+
+	do {
+		err = __zcgem_submit_syncs(fd, &op, NULL, &out);
+	} while (!err && syncobj_error(fd, out.handle) == -EAGAIN);
+	syncobj_free(fd, out.handle);
+	return err;
+}
+
 static int copy(struct svm *svm, uint32_t dst, uint32_t src)
 {
-	struct drm_zcgem_op op = zcgem_op_copy(dst, 0, src, 0, svm->size);
-	int err = __zcgem_submit_ops(svm->fd, &op, 1);
-
-	if (!err)
-		zcgem_wait(svm->fd, svm->buffer);
-	return err;
+	return __svm_submit(svm->fd, zcgem_op_copy(dst, 0, src, 0, svm->size));
 }
 
 /**

@@ -29,6 +29,7 @@ int __zcgem_wrap_svm(int fd, const void *address, uint64_t size, uint32_t flags,
 		     uint32_t *handle);
 void svm_open(struct svm *svm, int fd, void *address, uint64_t size, uint32_t flags);
 void svm_close(struct svm *svm);
+int __svm_submit(int fd, struct drm_zcgem_op op);
 int __svm_read(struct svm *svm);
 void svm_read(struct svm *svm);
 int __svm_write(struct svm *svm);
