@@ -58,9 +58,6 @@
  *
  * SUBTEST: fault-rounds
  * Description: However busy an object is, a fault begins again a few times only.
- *
- * SUBTEST: most-of-memory
- * Description: Objects of the driver's own pages cannot have all memory there is (class 14).
  */
 
 IGT_TEST_DESCRIPTION("Check that nothing a client asks for goes on for ever");
@@ -417,32 +414,6 @@ static void test_fault_rounds(int fd)
 	zcgem_release_memfd(memfd);
 }
 
-static void test_most_of_memory(int fd)
-{
-	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * ZCGEM_PAGE;
-	unsigned int round;
-	uint32_t handle;
-	uint32_t *map;
-
-	for (round = 0; round < 3; round++) {
-		uint64_t size = memory / 10 * 8 / ZCGEM_PAGE * ZCGEM_PAGE;
-
-		handle = zcgem_create(fd, size, 0);
-		map = zcgem_mmap(fd, handle, size, RW);
-		igt_assert(zcgem_access_faults(map, true));
-		igt_assert_eq(__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL),
-			      -ENOMEM);
-		munmap(map, size);
-		gem_close(fd, handle);
-	}
-	/* what was refused has not been counted */
-	handle = zcgem_create(fd, MIB(4), 0);
-	map = zcgem_mmap(fd, handle, MIB(4), RW);
-	map[MIB(4) / 4 - 1] = 1;
-	munmap(map, MIB(4));
-	gem_close(fd, handle);
-}
-
 int igt_main()
 {
 	int fd = -1;
@@ -477,10 +448,6 @@ int igt_main()
 	igt_describe("However busy an object is, a fault begins again a few times only");
 	igt_subtest("fault-rounds")
 		zcgem_run_counted(fd, test_fault_rounds);
-
-	igt_describe("Objects of the driver's own pages cannot have all memory there is (class 14)");
-	igt_subtest("most-of-memory")
-		zcgem_run_counted(fd, test_most_of_memory);
 
 	igt_fixture()
 		drm_close_driver(fd);

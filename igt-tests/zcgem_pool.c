@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Objects of the driver's own pages: what they are made of, how they are mapped, and
- * that they come back from swap as they were.
+ * that they come back as they were when they were evicted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "igt.h"
-#include "igt_vgem.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
-#include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
+#include "igt_zcgem_submit.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -41,16 +41,13 @@
  * Description: Large blocks are used where there are any, and mapped as such (class 6).
  *
  * SUBTEST: evict
- * Description: Eviction on advice is refused and harmless.
+ * Description: Evicted objects come back as they were, by every way in (class 12).
  *
- * SUBTEST: swapout
- * Description: Above the limit of TTM objects are swapped out and come back intact (class 12).
+ * SUBTEST: evict-shared
+ * Description: An importer keeps what it has mapped when the object is evicted (class 12).
  *
- * SUBTEST: swapout-shared
- * Description: What an importer has mapped is not swapped out (class 12).
- *
- * SUBTEST: swapout-race
- * Description: Processes that swap each other's objects out lose nothing (class 12).
+ * SUBTEST: evict-race
+ * Description: Objects that are evicted all the time lose nothing (class 12).
  */
 
 IGT_TEST_DESCRIPTION("Check objects of the driver's own pages");
@@ -58,17 +55,6 @@ IGT_TEST_DESCRIPTION("Check objects of the driver's own pages");
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define MIB(n)		((n) * 1024ull * 1024)
 #define RW		(PROT_READ | PROT_WRITE)
-
-/* What TTM may have allocated before it swaps out, in pages. */
-#define LIMIT		"/sys/module/ttm/parameters/pages_limit"
-
-static bool is_resident(int fd, uint32_t handle)
-{
-	struct drm_zcgem_gem_info info;
-
-	zcgem_info(fd, handle, &info);
-	return info.flags & DRM_ZCGEM_INFO_RESIDENT;
-}
 
 static void check_zero(const void *map, uint64_t size)
 {
@@ -102,7 +88,7 @@ static void run_object(int fd, uint32_t flags)
 
 		object = zcgem_mmap(fd, handle, pages, RW);
 		check_zero(object, pages);
-		igt_assert(is_resident(fd, handle));
+		igt_assert(zcgem_is_resident(fd, handle));
 		zcgem_fill(object, pages, i + 1);
 		dmabuf = zcgem_export(fd, handle);
 		export = mmap(NULL, pages, RW, MAP_SHARED, dmabuf, 0);
@@ -188,169 +174,137 @@ static void test_large_extents(int fd)
 	munmap(object, size);
 }
 
-static void test_evict(int fd)
-{
-	const uint32_t flags[] = { 0, DRM_ZCGEM_CREATE_WC };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		uint32_t handle = zcgem_create(fd, PAGES(5), flags[i]);
-		char *object = zcgem_mmap(fd, handle, PAGES(5), RW);
-
-		igt_assert_eq(__zcgem_evict(fd, handle, PAGES(5)), -EOPNOTSUPP);
-		zcgem_mark_all(object, PAGES(5), 1);
-		igt_assert_eq(__zcgem_evict(fd, handle, PAGES(5)), -EOPNOTSUPP);
-		igt_assert_eq(__zcgem_revalidate(fd, handle, PAGES(5)), 0);
-		zcgem_check_marks(object, PAGES(5), 1);
-		munmap(object, PAGES(5));
-	}
-}
-
-/* Lets TTM have @size bytes, whatever else has been allocated from it. */
-static void limit_pool(uint64_t size)
-{
-	char pages[32];
-
-	snprintf(pages, sizeof(pages), "%llu", (unsigned long long)size / ZCGEM_PAGE);
-	zcgem_change_setting(LIMIT, pages);
-}
-
-#define SWAP_OBJECTS	6
-#define SWAP_SIZE	MIB(4)
-
 static uint32_t kind_of(unsigned int i)
 {
 	return i & 1 ? DRM_ZCGEM_CREATE_WC : 0;
 }
 
-/* Room for two and a half of six objects: touching one sends others to swap. */
-static void test_swapout(int fd)
+static void check_object(int fd, uint32_t handle, uint64_t size, uint64_t seed)
 {
-	uint32_t handles[SWAP_OBJECTS];
-	char *objects[SWAP_OBJECTS];
-	unsigned int i, round, resident, dmabufs_checked = 0;
+	char *map = zcgem_mmap(fd, handle, size, PROT_READ);
 
-	limit_pool(2 * SWAP_SIZE + SWAP_SIZE / 2);
-	for (i = 0; i < SWAP_OBJECTS; i++) {
-		handles[i] = zcgem_create(fd, SWAP_SIZE, kind_of(i));
-		objects[i] = zcgem_mmap(fd, handles[i], SWAP_SIZE, RW);
-		zcgem_fill(objects[i], SWAP_SIZE, i + 1);
-	}
-	for (round = 0; round < 3; round++) {
-		resident = 0;
-		for (i = 0; i < SWAP_OBJECTS; i++)
-			resident += is_resident(fd, handles[i]);
-		igt_info("%u of %u objects are resident\n", resident, SWAP_OBJECTS);
-		igt_assert_lt(resident, SWAP_OBJECTS);
+	zcgem_check(map, size, seed);
+	munmap(map, size);
+}
 
-		for (i = 0; i < SWAP_OBJECTS; i++) {
-			uint64_t seed = i + 1 + round * SWAP_OBJECTS;
+/* The pages go, and what was in them comes back by every way in. */
+static void test_evict(int fd)
+{
+	const uint64_t size = MIB(4);
+	unsigned int i;
 
-			zcgem_check(objects[i], SWAP_SIZE, seed);
-			zcgem_fill(objects[i], SWAP_SIZE, seed + SWAP_OBJECTS);
-		}
-	}
+	for (i = 0; i < 2; i++) {
+		uint32_t handle = zcgem_create(fd, size, kind_of(i)), copy;
+		char *object = zcgem_mmap(fd, handle, size, RW), *export;
+		uint64_t pins = zcgem_pinned_folios(fd);
+		int dmabuf = zcgem_export(fd, handle);
 
-	/* swapped out, it comes back by every way in */
-	for (i = 0; i < SWAP_OBJECTS; i++) {
-		uint64_t seed = i + 1 + round * SWAP_OBJECTS;
-		int dmabuf = zcgem_export(fd, handles[i]);
-		char *export;
+		/* nothing is there yet */
+		zcgem_evict(fd, handle, size);
+		igt_assert_eq_u64(zcgem_evictions(fd, handle), 0);
 
-		dmabufs_checked += !is_resident(fd, handles[i]);
-		export = mmap(NULL, SWAP_SIZE, PROT_READ, MAP_SHARED, dmabuf, 0);
+		zcgem_fill(object, size, 1);
+		igt_assert(zcgem_is_resident(fd, handle));
+		igt_assert_lt_u64(pins, zcgem_pinned_folios(fd));
+		zcgem_evict(fd, handle, size);
+		igt_assert(!zcgem_is_resident(fd, handle));
+		igt_assert_eq_u64(zcgem_evictions(fd, handle), 1);
+		igt_assert_eq_u64(zcgem_pinned_folios(fd), pins);
+		zcgem_check(object, size, 1);
+		zcgem_fill(object, size, 2);
+
+		zcgem_evict(fd, handle, size);
+		export = mmap(NULL, size, RW, MAP_SHARED, dmabuf, 0);
 		igt_assert(export != MAP_FAILED);
-		zcgem_check(export, SWAP_SIZE, seed);
-		munmap(export, SWAP_SIZE);
-		close(dmabuf);
-	}
-	igt_assert_lt(0, dmabufs_checked);
+		zcgem_check(export, size, 2);
+		zcgem_fill(export, size, 3);
+		munmap(export, size);
 
-	/* no limit: all can be there again; closing what is in swap is fine as well */
-	zcgem_populate(fd, handles[0], SWAP_SIZE, objects[0]);
-	for (i = 0; i < SWAP_OBJECTS / 2; i++) {
-		munmap(objects[i], SWAP_SIZE);
-		gem_close(fd, handles[i]);
-	}
-	zcgem_restore_settings();
-	for (; i < SWAP_OBJECTS; i++) {
-		zcgem_check(objects[i], SWAP_SIZE, i + 1 + round * SWAP_OBJECTS);
-		munmap(objects[i], SWAP_SIZE);
-		gem_close(fd, handles[i]);
+		/* and by the engine, which has the linear map */
+		zcgem_evict(fd, handle, size);
+		copy = zcgem_create(fd, size, 0);
+		zcgem_submit_op(fd, zcgem_op_copy(copy, 0, handle, 0, size));
+		zcgem_wait(fd, copy);
+		check_object(fd, copy, size, 3);
+		gem_close(fd, copy);
+		igt_assert_eq(__zcgem_revalidate(fd, handle, size), 0);
+		zcgem_check(object, size, 3);
+		munmap(object, size);
+		close(dmabuf);
+		gem_close(fd, handle);
 	}
 }
 
-/* What an importer has mapped stays, or it would read pages that are others' now. */
-static void test_swapout_shared(int fd)
-{
-	int vgem = __drm_open_driver(DRIVER_VGEM), dmabuf;
-	struct drm_zcgem_gem_info info;
-	uint32_t shared, theirs, other, i;
-	char *object, *map;
-
-	igt_require_f(vgem >= 0, "no vgem device\n");
-	shared = zcgem_create(fd, SWAP_SIZE, 0);
-	object = zcgem_mmap(fd, shared, SWAP_SIZE, RW);
-	zcgem_fill(object, SWAP_SIZE, 1);
-	dmabuf = zcgem_export(fd, shared);
-	theirs = prime_fd_to_handle(vgem, dmabuf);
-	zcgem_info(fd, shared, &info);
-	if (!info.pins) {
-		munmap(object, SWAP_SIZE);
-		gem_close(vgem, theirs);
-		gem_close(fd, shared);
-		close(dmabuf);
-		close(vgem);
-	}
-	igt_require_f(info.pins, "vgem does not map what it imports\n");
-
-	limit_pool(SWAP_SIZE + SWAP_SIZE / 2);
-	for (i = 0; i < 3; i++) {
-		other = zcgem_create(fd, SWAP_SIZE, 0);
-		map = zcgem_mmap(fd, other, SWAP_SIZE, RW);
-		zcgem_fill(map, SWAP_SIZE, 2);
-		igt_assert(is_resident(fd, shared));
-		munmap(map, SWAP_SIZE);
-	}
-	zcgem_check(object, SWAP_SIZE, 1);
-
-	/* let go of, it is like the others */
-	gem_close(vgem, theirs);
-	for (i = 0; i < 3; i++) {
-		other = zcgem_create(fd, SWAP_SIZE, 0);
-		map = zcgem_mmap(fd, other, SWAP_SIZE, RW);
-		zcgem_fill(map, SWAP_SIZE, 2);
-		munmap(map, SWAP_SIZE);
-	}
-	igt_assert(!is_resident(fd, shared));
-	zcgem_check(object, SWAP_SIZE, 1);
-	zcgem_restore_settings();
-	munmap(object, SWAP_SIZE);
-	close(dmabuf);
-	close(vgem);
-}
-
-/* Several processes that take each other's memory away all the time. */
-static void test_swapout_race(int fd)
+/*
+ * What an importer keeps stays its own, also while the object has its pages anew. Of one that is
+ * write-combined the pages stay until the importer has unmapped: they have their type once.
+ */
+static void test_evict_shared(int fd)
 {
 	const uint64_t size = MIB(1);
+	unsigned int i;
 
-	limit_pool(2 * size + size / 2);
-	igt_fork(child, 3) {
+	require_importer();
+	for (i = 0; i < 2; i++) {
+		uint32_t handle = zcgem_create(fd, size, kind_of(i));
+		char *object = zcgem_mmap(fd, handle, size, RW);
+		int dmabuf = zcgem_export(fd, handle), device, ret;
+		struct drm_zcgem_gem_info info;
+
+		zcgem_fill(object, size, 1);
+		device = importer_new(dmabuf, IMPORTER_FOLLOWS | IMPORTER_KEEPS);
+		importer_call(device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+		importer_check(device, size, 1, 0);
+		zcgem_info(fd, handle, &info);
+
+		ret = __zcgem_evict(fd, handle, size);
+		igt_assert_eq(ret, info.pins || (ZCGEM_HAS_WC && kind_of(i)) ? -EBUSY : 0);
+		igt_assert_eq(zcgem_is_resident(fd, handle), !!ret);
+		zcgem_check(object, size, 1);
+		zcgem_fill(object, size, 2);
+		importer_check(device, size, 2, 0);
+
+		importer_call(device, IMPORTER_UNMAP, 0);
+		zcgem_evict(fd, handle, size);
+		igt_assert(!zcgem_is_resident(fd, handle));
+		zcgem_check(object, size, 2);
+		importer_call(device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
+		importer_check(device, size, 2, 0);
+		close(device);
+		close(dmabuf);
+		munmap(object, size);
+		gem_close(fd, handle);
+	}
+}
+
+/* Processes that take the pages of an object away all the time while others use it. */
+static void test_evict_race(int fd)
+{
+	const uint64_t size = MIB(1);
+	int dmabufs[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		dmabufs[i] = zcgem_export(fd, zcgem_create(fd, size, kind_of(i)));
+	igt_fork(child, 4) {
 		int node = drm_reopen_driver(fd);
+		uint64_t at = child / 2 * size / 2;
+		uint32_t handles[2];
 		char *objects[2];
-		unsigned int i, round;
+		unsigned int round;
 
 		for (i = 0; i < 2; i++) {
-			objects[i] = zcgem_mmap(node, zcgem_create(node, size, kind_of(i)),
-						size, RW);
-			zcgem_fill(objects[i], size, child * 2 + i);
+			handles[i] = zcgem_import(node, dmabufs[i]);
+			objects[i] = zcgem_mmap(node, handles[i], size, RW);
 		}
 		for (round = 1; round < 40; round++) {
 			for (i = 0; i < 2; i++) {
-				zcgem_check(objects[i], size,
-					    round * 6 - 6 + child * 2 + i);
-				zcgem_fill(objects[i], size, round * 6 + child * 2 + i);
+				if (child & 1) {
+					zcgem_evict(node, handles[i], size);
+					continue;
+				}
+				zcgem_fill(objects[i] + at, size / 2, round + child);
+				zcgem_check(objects[i] + at, size / 2, round + child);
 			}
 		}
 		munmap(objects[0], size);
@@ -358,7 +312,8 @@ static void test_swapout_race(int fd)
 		close(node);
 	}
 	igt_waitchildren();
-	zcgem_restore_settings();
+	close(dmabufs[0]);
+	close(dmabufs[1]);
 }
 
 int igt_main()
@@ -384,21 +339,17 @@ int igt_main()
 	igt_subtest("large-extents")
 		zcgem_run_counted(fd, test_large_extents);
 
-	igt_describe("Eviction on advice is refused and harmless");
+	igt_describe("Evicted objects come back as they were, by every way in (class 12)");
 	igt_subtest("evict")
 		zcgem_run_counted(fd, test_evict);
 
-	igt_describe("Above the limit of TTM objects are swapped out and come back intact (class 12)");
-	igt_subtest("swapout")
-		zcgem_run_counted(fd, test_swapout);
+	igt_describe("An importer keeps what it has mapped when the object is evicted (class 12)");
+	igt_subtest("evict-shared")
+		zcgem_run_counted(fd, test_evict_shared);
 
-	igt_describe("What an importer has mapped is not swapped out (class 12)");
-	igt_subtest("swapout-shared")
-		zcgem_run_counted(fd, test_swapout_shared);
-
-	igt_describe("Processes that swap each other's objects out lose nothing (class 12)");
-	igt_subtest("swapout-race")
-		zcgem_run_counted(fd, test_swapout_race);
+	igt_describe("Objects that are evicted all the time lose nothing (class 12)");
+	igt_subtest("evict-race")
+		zcgem_run_counted(fd, test_evict_race);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -4,17 +4,20 @@
  * and what they held comes back. The tests of a tight machine want one of 1.5 GiB.
  */
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <linux/udmabuf.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "igt.h"
 #include "igt_importer.h"
 #include "igt_zcgem.h"
+#include "igt_zcgem_process.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_swap.h"
 #include "igt_zcgem_wrap.h"
@@ -40,6 +43,9 @@
  *
  * SUBTEST: pressure-mapped
  * Description: The same with a CPU mapping of each object, which shows the contents afterwards.
+ *
+ * SUBTEST: pool-beside-memfd
+ * Description: An ordinary user takes no more memory by pool objects than by memfds.
  *
  * SUBTEST: pressure-udmabuf
  * Description: The same program beside udmabuf objects fails, or this machine is no test.
@@ -367,6 +373,129 @@ static void test_pressure_udmabuf(int fd)
 	igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+/* How far an ordinary user who takes memory without end has come. */
+struct taker {
+	uint64_t bytes;
+	bool done;
+	/* seen from outside */
+	uint64_t swapped;
+	uint64_t kills;
+	int status;
+};
+
+#define TAKEN_SWAP	MIB(256)
+#define PIECE		MIB(32)
+#define USER		65534
+
+/* In a child. Nothing is mapped or in use but what is being filled. */
+static void take_memory(int fd, bool pool, struct taker *taker)
+{
+	const uint64_t most = MIB(4096);
+	char path[32];
+	int node;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	node = open(path, O_RDWR);
+	__zcgem_write_setting("/proc/self/oom_score_adj", "1000");
+	if (node < 0 || setgroups(0, NULL) || setresgid(USER, USER, USER) ||
+	    setresuid(USER, USER, USER))
+		_exit(1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (taker->bytes < most) {
+		uint64_t size = PIECE, *map;
+		int memfd = -1;
+		uint32_t handle;
+
+		if (pool) {
+			if (__zcgem_create(node, &size, 0, &handle) ||
+			    __zcgem_advise(node, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, size, NULL))
+				break;
+			map = __zcgem_mmap(node, handle, size, RW);
+		} else {
+			memfd = memfd_create("taken", MFD_CLOEXEC);
+			if (memfd < 0 || ftruncate(memfd, size))
+				break;
+			map = mmap(NULL, size, RW, MAP_SHARED, memfd, 0);
+		}
+		if (map == MAP_FAILED)
+			break;
+		fill_pages(map, size, taker->bytes);
+		munmap(map, size);
+		taker->bytes += size;
+	}
+	__atomic_store_n(&taker->done, true, __ATOMIC_RELEASE);
+	pause();
+	_exit(0);
+}
+
+static uint64_t oom_kills(void)
+{
+	return zcgem_read_key("/proc/vmstat", "oom_kill");
+}
+
+/* Until it gets no more, and then it is killed if that has not happened yet. */
+static void watch_taker(int fd, bool pool, struct taker *taker)
+{
+	uint64_t kills = oom_kills(), swapped = swap_used();
+	unsigned int step;
+	bool ended = false;
+	pid_t child = fork();
+
+	if (!child)
+		take_memory(fd, pool, taker);
+	igt_assert(child > 0);
+	for (step = 0; step < 60000 && !ended; step++) {
+		uint64_t now = swap_used();
+
+		if (now > swapped + taker->swapped)
+			taker->swapped = now - swapped;
+		if (__atomic_load_n(&taker->done, __ATOMIC_ACQUIRE))
+			break;
+		ended = waitpid(child, &taker->status, WNOHANG) == child;
+		usleep(5000);
+	}
+	igt_assert(ended || taker->done);
+	if (!ended) {
+		kill(child, SIGKILL);
+		igt_assert_f(zcgem_wait_for_end(child, 60, &taker->status), "it does not die\n");
+	}
+	taker->kills = oom_kills() - kills;
+	igt_info("%s: %" PRIu64 " MiB, %" PRIu64 " MiB in swap, %" PRIu64 " killed\n",
+		 pool ? "pool" : "memfds", taker->bytes >> 20, taker->swapped >> 10,
+		 taker->kills);
+}
+
+/*
+ * Pool objects are as good a way to take all memory as memfds, and no better: as much of
+ * it, as much of it in swap, no more processes killed, and it all comes back.
+ */
+static void test_pool_beside_memfd(int fd)
+{
+	struct taker *takers = mmap(NULL, 2 * sizeof(*takers), RW, MAP_SHARED | MAP_ANONYMOUS,
+				    -1, 0);
+	pid_t spare;
+	int status;
+
+	igt_assert(takers != MAP_FAILED);
+	require_tight_machine();
+	igt_require_f(!geteuid(), "only root can become another user\n");
+	zcgem_end_swap();
+	zcgem_require_swap(TAKEN_SWAP);
+	spare = start_spare();
+	watch_taker(fd, false, &takers[0]);
+	watch_taker(fd, true, &takers[1]);
+
+	igt_assert_lte_u64(takers[1].bytes, takers[0].bytes + takers[0].bytes / 8);
+	igt_assert_lte_u64(takers[1].kills, takers[0].kills);
+	igt_assert_lt_u64(TAKEN_SWAP / 2, takers[0].swapped * 1024);
+	igt_assert_lt_u64(TAKEN_SWAP / 2, takers[1].swapped * 1024);
+	igt_assert_eq(waitpid(spare, &status, WNOHANG), 0);
+	kill(spare, SIGKILL);
+	waitpid(spare, NULL, 0);
+	zcgem_end_swap();
+	munmap(takers, 2 * sizeof(*takers));
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -389,6 +518,10 @@ int igt_main()
 	igt_describe("The same with a CPU mapping of each object, which shows the contents afterwards");
 	igt_subtest("pressure-mapped")
 		zcgem_run_counted(fd, test_pressure_mapped);
+
+	igt_describe("An ordinary user takes no more memory by pool objects than by memfds");
+	igt_subtest("pool-beside-memfd")
+		zcgem_run_counted(fd, test_pool_beside_memfd);
 
 	igt_describe("The same program beside udmabuf objects fails, or this machine is no test");
 	igt_subtest("pressure-udmabuf")

@@ -159,12 +159,15 @@ static void check_uses(int fd, int log)
 {
 	const uint64_t size = 4 * ZCGEM_PAGE;
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
-	uint32_t pool = zcgem_create(fd, size, 0);
+	uint32_t pool = zcgem_create(fd, size, 0), address;
 	uint32_t reader = zcgem_wrap_memfd(fd, memfd, 0, size, DRM_ZCGEM_WRAP_READONLY);
-	void *map;
+	void *map, *user = zcgem_anonymous(size);
 
-	expect_reason(log, __zcgem_evict(fd, pool, size), -EOPNOTSUPP,
-		      "pool pages cannot be had again");
+	address = zcgem_wrap_address(fd, user, size, 0);
+	expect_reason(log, __zcgem_evict(fd, address, size), -EOPNOTSUPP,
+		      "userptr pages cannot be had again");
+	gem_close(fd, address);
+	munmap(user, size);
 	map = mmap(NULL, size, RW, MAP_SHARED, fd, zcgem_mmap_offset(fd, reader));
 	expect_reason(log, map == MAP_FAILED ? -errno : 0, -EACCES, "the object is read-only");
 	map = mmap(NULL, size, RW, MAP_PRIVATE, fd, zcgem_mmap_offset(fd, pool));

@@ -204,8 +204,12 @@ static void test_create_vs_mmap(int fd)
 			int own = drm_reopen_driver(fd);
 
 			for (;;) {
-				if (!__zcgem_create(own, &size, 0, &handle))
-					gem_close(own, handle);
+				uint64_t offset;
+
+				if (__zcgem_create(own, &size, 0, &handle))
+					continue;
+				__zcgem_mmap_offset(own, handle, &offset);
+				gem_close(own, handle);
 			}
 		}
 		igt_assert(child > 0);

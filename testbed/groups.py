@@ -83,12 +83,17 @@ def groups():
         Group("kunit", "tap", "sh /work/testbed/guest/kunit.sh", stock=False, debug=True),
         Group("memory", "igt", timeout=500,
               programs=["zcgem_account", "zcgem_account_refund", "zcgem_account_share",
-                        "zcgem_fdinfo", "zcgem_long_lists", "zcgem_pool", "zcgem_reclaim",
-                        "zcgem_residency", "zcgem_userptr", "zcgem_userptr_fork", "zcgem_userptr_mm"]),
-        # Its last test has the OOM killer end a program beside objects of udmabuf.
+                        "zcgem_fdinfo", "zcgem_long_lists", "zcgem_memcg", "zcgem_pool",
+                        "zcgem_reclaim", "zcgem_residency", "zcgem_userptr",
+                        "zcgem_userptr_fork", "zcgem_userptr_mm"],
+              # Who overflows a control group is killed.
+              expected={f"zcgem_memcg@limit-{way}": console.killed("zcgem_memcg")
+                        for way in ("populate", "touch")}),
+        # These two have the OOM killer end a program: of what it takes, and beside udmabuf.
         Group("pressure", "igt", timeout=1500, programs=["zcgem_pressure"],
               options=machine.Options(mem="1536M"), quiet=600,
-              expected={"zcgem_pressure@pressure-udmabuf": console.killed("zcgem_pressure")}),
+              expected={f"zcgem_pressure@{test}": console.killed("zcgem_pressure")
+                        for test in ("pool-beside-memfd", "pressure-udmabuf")}),
         Group("migrate", "igt", timeout=300, programs=["zcgem_migrate", "zcgem_userptr_migrate"],
               options=machine.Options(mem="2G", append="movablecore=1G")),
         Group("numa", "igt", programs=["zcgem_numa"],

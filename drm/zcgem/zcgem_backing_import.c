@@ -29,8 +29,7 @@ static enum dma_data_direction zcgem_import_dir(struct zcgem_object *obj)
 }
 
 /* Resident means mapped for DMA: what a device does before it uses the memory. */
-static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
-						struct ttm_operation_ctx *ctx)
+static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj)
 {
 	struct zcgem_pages *pages;
 	struct sg_table *sgt;
@@ -50,7 +49,7 @@ static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, struct
 	return pages;
 }
 
-static void zcgem_import_release(struct zcgem_object *obj, struct ttm_tt *tt)
+static void zcgem_import_release(struct zcgem_object *obj)
 {
 	dma_buf_unmap_attachment(obj->bo.base.import_attach, obj->backing,
 				 zcgem_import_dir(obj));
@@ -65,7 +64,7 @@ static void zcgem_import_free(struct zcgem_object *obj)
 		return;
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	if (obj->pages) {
-		zcgem_import_release(obj, NULL);
+		zcgem_import_release(obj);
 		zcgem_pages_put(obj->pages);
 		obj->pages = NULL;
 	}

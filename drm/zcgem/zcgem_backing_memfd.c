@@ -48,8 +48,7 @@ static struct zcgem_pages *zcgem_memfd_prepare(struct zcgem_object *obj)
 	return zcgem_memfd_pin(obj->backing, true);
 }
 
-static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
-					       struct ttm_operation_ctx *ctx)
+static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj)
 {
 	struct zcgem_memfd *memfd = obj->backing;
 

@@ -26,7 +26,7 @@ struct zcgem_memfd_range {
 	unsigned int file;
 };
 
-/** struct zcgem_memfd - The ranges of an object, constant once it is made. */
+/** struct zcgem_memfd - The ranges of an object, constant once it is made but for @filled. */
 struct zcgem_memfd {
 	/** @zdev: The device. */
 	struct zcgem_device *zdev;
@@ -64,6 +64,9 @@ struct zcgem_memfd {
 	/** @only_range: Place of @ranges then. */
 	struct zcgem_memfd_range only_range;
 
+	/** @filled: Of a pool object: the file has had all pages. Under dma_resv. */
+	bool filled;
+
 	/** @watch: Of the ranges that have a watch address, or NULL. */
 	struct zcgem_watch *watch;
 };
@@ -79,6 +82,7 @@ static inline pgoff_t zcgem_memfd_range_pages(const struct zcgem_memfd *memfd, u
 struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool readonly);
 int zcgem_memfd_add_range(struct zcgem_memfd *memfd, int fd, u64 offset, u64 size);
 int zcgem_memfd_add_watch(struct zcgem_memfd *memfd, u64 address, u64 size);
+struct zcgem_memfd *zcgem_memfd_of_file(struct zcgem_device *zdev, struct file *file);
 void zcgem_memfd_trim(struct zcgem_memfd *memfd);
 void zcgem_memfd_abandon(struct zcgem_memfd *memfd);
 bool zcgem_memfd_any_hugetlb(struct zcgem_memfd *memfd);

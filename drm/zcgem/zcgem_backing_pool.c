@@ -2,112 +2,123 @@
 /**
  * DOC: pool backing
  *
- * Pages from TTM's pool, cached or write-combined, swapped out by TTM when there
- * are too many. The pool hands out non-compound blocks of up to MAX_PAGE_ORDER,
- * so the extents are found from the frame numbers and not from folios.
+ * Objects of the driver's own memory: a shmem file for each, which no client can open. It
+ * is filled and pinned like a memfd (zcgem_memfd_pin.c), so the memory is charged to the
+ * memory cgroup of the process that needs it first, and the core swaps it out while no one
+ * has it pinned. Without a descriptor there are no holes to be punched and no seals:
+ * the pages of the object never leave the file.
  *
- * The pages belong to the ttm_tt: it must not be unpopulated while anything but
- * a CPU mapping can reach them.
+ * The file is on a mount of the device that wants huge pages, where the kernel has one.
+ *
+ * No lock but dma_resv is needed, and the inode lock is never taken.
  */
 
 #include <kunit/visibility.h>
 
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
 
 #include <drm/drm_print.h>
-#include <drm/ttm/ttm_pool.h>
-#include <drm/ttm/ttm_tt.h>
 
+#include "zcgem_backing_memfd.h"
+#include "zcgem_compat.h"
 #include "zcgem_object.h"
 
 #include <drm/zcgem_drm.h>
 
-/* TTM frees it with the ttm_tt. */
-static int zcgem_pool_alloc_array(struct ttm_tt *tt)
-{
-	if (tt->pages)
-		return 0;
+/*
+ * Pages are pinned as soon as they exist, so they are not allocated where memory must stay
+ * movable. Rather fail than have the OOM killer make room for one object.
+ */
+#define ZCGEM_POOL_GFP	(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-	tt->pages = zcgem_table_alloc(tt->num_pages, sizeof(*tt->pages));
-	if (!tt->pages)
-		return -ENOMEM;
-	memset(tt->pages, 0, tt->num_pages * sizeof(*tt->pages));
+/* Have all pages in the page cache, looking for signals at each. */
+static int zcgem_pool_read(const struct zcgem_memfd *memfd)
+{
+	struct address_space *mapping = memfd->only_file->f_mapping;
+	pgoff_t page = 0;
+
+	while (page < memfd->npages) {
+		struct folio *folio;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+
+		folio = shmem_read_folio(mapping, page);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio) == -ENOSPC ? -ENOMEM : PTR_ERR(folio);
+		page = folio_next_index(folio);
+		folio_put(folio);
+	}
 	return 0;
 }
 
 /*
- * TTM has a limit too, but it only swaps other objects out above it: where there is none that
- * can be, one object could have all memory there is.
+ * memfd_pin_folios() fills holes as well, but looks for signals only when it is done. If the
+ * first attempt fails the object has no contents yet, and keeps no memory.
  */
-static int zcgem_pool_reserve(struct zcgem_device *zdev, unsigned long npages)
+static int zcgem_pool_fill(struct zcgem_memfd *memfd)
 {
-	if (atomic_long_add_return(npages, &zdev->pool_pages) <= totalram_pages() / 4 * 3)
-		return 0;
-	atomic_long_sub(npages, &zdev->pool_pages);
-	return zcgem_refuse(&zdev->drm, -ENOMEM, "%lu pages would be most of the memory", npages);
-}
-
-static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
-					      struct ttm_operation_ctx *ctx)
-{
-	struct zcgem_device *zdev = zcgem_object_device(obj);
-	struct zcgem_pages *pages;
-	unsigned long i;
 	int ret;
 
-	/* It may take long, and TTM does not look for signals. */
-	if (fatal_signal_pending(current))
-		return ERR_PTR(-EINTR);
-	ret = zcgem_pool_reserve(zdev, tt->num_pages);
-	if (ret)
-		return ERR_PTR(ret);
-	ret = zcgem_pool_alloc_array(tt);
-	if (ret)
-		goto unreserve;
-	pages = zcgem_pages_alloc(zdev, ZCGEM_PINS_NONE, false);
-	if (!pages) {
-		ret = -ENOMEM;
-		goto unreserve;
-	}
-
-	ret = ttm_pool_alloc(&zdev->ttm.pool, tt, ctx);
-	if (ret)
-		goto put_pages;
-
-	for (i = 0; i < tt->num_pages; i++) {
-		ret = zcgem_extents_append(&pages->extents, page_to_pfn(tt->pages[i]), 1);
-		if (ret)
-			goto free_pool;
-	}
-	zcgem_pages_seal(pages);
-	return pages;
-
-free_pool:
-	ttm_pool_free(&zdev->ttm.pool, tt);
-put_pages:
-	zcgem_pages_put(pages);
-unreserve:
-	atomic_long_sub(tt->num_pages, &zdev->pool_pages);
-	return ERR_PTR(ret);
+	if (READ_ONCE(memfd->only_file->f_mapping->nrpages) == memfd->npages)
+		return 0;
+	ret = zcgem_pool_read(memfd);
+	if (!ret)
+		memfd->filled = true;
+	else if (!memfd->filled)
+		shmem_truncate_range(file_inode(memfd->only_file), 0, -1);
+	return ret;
 }
 
-static void zcgem_pool_release(struct zcgem_object *obj, struct ttm_tt *tt)
+static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj)
 {
-	struct zcgem_device *zdev = zcgem_object_device(obj);
+	struct zcgem_memfd *memfd = obj->backing;
+	int ret;
 
-	ttm_pool_free(&zdev->ttm.pool, tt);
-	atomic_long_sub(tt->num_pages, &zdev->pool_pages);
+	/* All will be pinned at once; do not fill memory to find out that they cannot. */
+	if (memfd->npages > totalram_pages())
+		return ERR_PTR(zcgem_refuse(&memfd->zdev->drm, -ENOMEM,
+					    "%lu pages are more than there are", memfd->npages));
+	ret = zcgem_pool_fill(memfd);
+	return ret ? ERR_PTR(ret) : zcgem_memfd_pin(memfd, false);
 }
 
-const struct zcgem_backing_ops zcgem_pool_ops = {
+static void zcgem_pool_free(struct zcgem_object *obj)
+{
+	zcgem_memfd_abandon(obj->backing);
+}
+
+static const struct zcgem_backing_ops zcgem_pool_ops = {
 	.name = "pool",
 	.id = DRM_ZCGEM_BACKING_POOL,
-	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_TTM_PAGES,
+	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_EVICTABLE,
 	.acquire = zcgem_pool_acquire,
-	.release = zcgem_pool_release,
+	.free = zcgem_pool_free,
 };
+
+static struct zcgem_memfd *zcgem_pool_memfd(struct zcgem_device *zdev, u64 size)
+{
+	struct zcgem_memfd *memfd;
+	struct file *file;
+
+	file = zcgem_shmem_file_setup(zdev->huge_mnt, "zcgem", size);
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+	mapping_set_gfp_mask(file->f_mapping, ZCGEM_POOL_GFP);
+
+	memfd = zcgem_memfd_of_file(zdev, file);
+	if (!memfd) {
+		fput(file);
+		return ERR_PTR(-ENOMEM);
+	}
+	return memfd;
+}
 
 /**
  * zcgem_pool_create() - Make an object of the driver's own pages.
@@ -117,10 +128,11 @@ const struct zcgem_backing_ops zcgem_pool_ops = {
  *
  * Pages are allocated, zeroed, at first use.
  *
- * Return: the object, or -EINVAL, -EFBIG, -ENOMEM as an ERR_PTR().
+ * Return: the object, or -EINVAL, -EFBIG, -ENFILE, -ENOMEM as an ERR_PTR().
  */
 struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 flags)
 {
+	struct zcgem_memfd *memfd;
 	struct zcgem_object *obj;
 	int ret;
 
@@ -130,21 +142,24 @@ struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 
 	if (size > ZCGEM_MAX_SIZE)
 		return ERR_PTR(zcgem_refuse(&zdev->drm, -EFBIG, "%llu bytes are too many", size));
 
-	obj = zcgem_object_alloc(zdev, &zcgem_pool_ops, NULL);
-	if (!obj)
+	size = PAGE_ALIGN(size);
+	memfd = zcgem_pool_memfd(zdev, size);
+	if (IS_ERR(memfd))
+		return ERR_CAST(memfd);
+	obj = zcgem_object_alloc(zdev, &zcgem_pool_ops, memfd);
+	if (!obj) {
+		zcgem_memfd_abandon(memfd);
 		return ERR_PTR(-ENOMEM);
-	/*
-	 * Elsewhere the linear map stays cached, and what clear_page() has left in the cache would
-	 * hide from the mapping that the memory is not zero yet.
-	 */
-	if (IS_ENABLED(CONFIG_X86) && flags & DRM_ZCGEM_CREATE_WC)
-		obj->caching = ttm_write_combined;
+	}
+	obj->reclaimable = true;
+	obj->in_order = true;
+	obj->wc = ZCGEM_CAN_WC && flags & DRM_ZCGEM_CREATE_WC;
 
-	/* No page exists yet to tell; the pool prefers large blocks. */
+	/* No page exists yet to tell; the file prefers large ones. */
 	if (size >= PMD_SIZE)
 		obj->map_order = PMD_SHIFT - PAGE_SHIFT;
 
-	ret = zcgem_object_init(obj, PAGE_ALIGN(size), NULL);
+	ret = zcgem_object_init(obj, size, NULL);
 	return ret ? ERR_PTR(ret) : obj;
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_pool_create);

@@ -210,8 +210,7 @@ static struct zcgem_pages *zcgem_userptr_prepare(struct zcgem_object *obj)
 	return pages;
 }
 
-static struct zcgem_pages *zcgem_userptr_acquire(struct zcgem_object *obj, struct ttm_tt *tt,
-						 struct ttm_operation_ctx *ctx)
+static struct zcgem_pages *zcgem_userptr_acquire(struct zcgem_object *obj)
 {
 	return ERR_PTR(-EAGAIN);
 }

@@ -5,9 +5,11 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
+#include <linux/fs.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #ifdef ZCGEM_HAVE_PFN_T
@@ -15,6 +17,7 @@
 #endif
 
 #include <drm/drm_gem.h>
+#include <drm/drm_managed.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_tt.h>
@@ -168,6 +171,56 @@ static inline int zcgem_ttm_bo_populate(struct ttm_buffer_object *bo,
 #else
 	return ttm_tt_populate(bo->bdev, bo->ttm, ctx);
 #endif
+}
+
+/*
+ * "drm/gem: Add huge tmpfs mountpoint helpers": before, each driver that wanted huge pages
+ * made a mount of its own. Returns NULL where there are none.
+ */
+#ifdef ZCGEM_HAVE_GEM_HUGE_MNT
+static inline struct vfsmount *zcgem_huge_mnt_create(struct drm_device *drm)
+{
+	struct vfsmount *mnt;
+
+	if (drm_gem_huge_mnt_create(drm, "within_size"))
+		return NULL;
+	mnt = drm_gem_get_huge_mnt(drm);
+	return IS_ERR(mnt) ? NULL : mnt;
+}
+#else
+static inline void zcgem_huge_mnt_free(struct drm_device *drm, void *mnt)
+{
+	kern_unmount(mnt);
+}
+
+static inline struct vfsmount *zcgem_huge_mnt_create(struct drm_device *drm)
+{
+	char options[] = "huge=within_size";
+	struct file_system_type *type;
+	struct vfsmount *mnt;
+
+	type = get_fs_type("tmpfs");
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !type)
+		return NULL;
+	mnt = vfs_kern_mount(type, SB_KERNMOUNT, type->name, options);
+	if (IS_ERR(mnt) || drmm_add_action_or_reset(drm, zcgem_huge_mnt_free, mnt))
+		return NULL;
+	return mnt;
+}
+#endif
+
+/* vm_flags_t became vma_flags_t. @mnt may be NULL. */
+static inline struct file *zcgem_shmem_file_setup(struct vfsmount *mnt, const char *name,
+						  loff_t size)
+{
+#ifdef ZCGEM_HAVE_VMA_FLAGS
+	const vma_flags_t flags = mk_vma_flags(VMA_NORESERVE_BIT);
+#else
+	const unsigned long flags = VM_NORESERVE;
+#endif
+
+	return mnt ? shmem_file_setup_with_mnt(mnt, name, size, flags) :
+		     shmem_file_setup(name, size, flags);
 }
 
 /* "drm/ttm: rename ttm_bo_put to _fini": for drm_gem_object_funcs.free only. */

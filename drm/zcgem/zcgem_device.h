@@ -16,6 +16,7 @@
 
 struct platform_device;
 struct shrinker;
+struct vfsmount;
 
 /**
  * struct zcgem_counters - What exists on a device now, for leak checks.
@@ -70,6 +71,9 @@ struct zcgem_device {
 	/** @ttm: TTM's side of the device. */
 	struct ttm_device ttm;
 
+	/** @huge_mnt: Where the files of pool objects get huge pages, or NULL. */
+	struct vfsmount *huge_mnt;
+
 	/** @counters: What exists now. */
 	struct zcgem_counters counters;
 
@@ -99,9 +103,6 @@ struct zcgem_device {
 
 	/** @lru_pages: Pages of these. */
 	unsigned long lru_pages;
-
-	/** @pool_pages: Pages that pool objects have, or are about to get. */
-	atomic_long_t pool_pages;
 
 	/** @shrinker: Takes their pins back when memory is short. */
 	struct shrinker *shrinker;

@@ -139,6 +139,7 @@ static int zcgem_probe(struct platform_device *pdev)
 	INIT_LIST_HEAD(&zdev->objects);
 	platform_set_drvdata(pdev, zdev);
 	zcgem_widen_file(&zdev->drm);
+	zdev->huge_mnt = zcgem_huge_mnt_create(&zdev->drm);
 
 	/* Actions run in reverse: TTM's last work, which frees objects, is first. */
 	zdev->wq = alloc_workqueue("zcgem", WQ_UNBOUND, 0);

@@ -325,7 +325,7 @@ int zcgem_ioctl_gem_info(struct drm_device *drm, void *data, struct drm_file *fi
 	info.size = gem->size;
 	info.backing = obj->ops->id;
 	info.flags = (obj->readonly ? DRM_ZCGEM_INFO_READONLY : 0) |
-		     (obj->caching == ttm_write_combined ? DRM_ZCGEM_INFO_WC : 0) |
+		     (obj->wc ? DRM_ZCGEM_INFO_WC : 0) |
 		     (gem->dma_buf ? DRM_ZCGEM_INFO_EXPORTED : 0) |
 		     (obj->revoked ? DRM_ZCGEM_INFO_REVOKED : 0);
 	info.charged = (u64)obj->charge.npages << PAGE_SHIFT;

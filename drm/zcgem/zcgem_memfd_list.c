@@ -95,6 +95,29 @@ struct zcgem_memfd *zcgem_memfd_begin(struct zcgem_device *zdev, u32 count, bool
 	return memfd;
 }
 
+/**
+ * zcgem_memfd_of_file() - Make the list of a whole file that no client has.
+ * @zdev: the device
+ * @file: the file; the list takes over the reference
+ *
+ * Return: the list, complete, or NULL; the caller keeps the reference then.
+ */
+struct zcgem_memfd *zcgem_memfd_of_file(struct zcgem_device *zdev, struct file *file)
+{
+	struct zcgem_memfd *memfd = zcgem_memfd_begin(zdev, 1, false);
+
+	if (!memfd)
+		return NULL;
+	/* To be undone as for any other file. A new one has no seals. */
+	mapping_allow_writable(file->f_mapping);
+	memfd->only_file = file;
+	memfd->nr_files = 1;
+	memfd->only_range = (struct zcgem_memfd_range) {};
+	memfd->nr_ranges = 1;
+	memfd->npages = i_size_read(file_inode(file)) >> PAGE_SHIFT;
+	return memfd;
+}
+
 /* May this file back an object? Takes a writable mapping of it on success. */
 static int zcgem_memfd_check_file(struct zcgem_memfd *memfd, struct file *file)
 {

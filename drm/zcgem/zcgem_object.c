@@ -92,7 +92,6 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 
 	obj->ops = ops;
 	obj->backing = backing;
-	obj->caching = ttm_cached;
 	obj->creator = task_tgid_nr(current);
 	get_task_comm(obj->comm, current->group_leader);
 	/* It is part of a line wherever it is shown. */
@@ -236,7 +235,7 @@ void zcgem_object_unlock(struct zcgem_object *obj)
  */
 pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot)
 {
-	return obj->caching == ttm_write_combined ? pgprot_writecombine(prot) : prot;
+	return obj->wc ? pgprot_writecombine(prot) : prot;
 }
 
 static void zcgem_gem_free(struct drm_gem_object *gem)

@@ -13,6 +13,7 @@
 #include "zcgem_account.h"
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
+#include "zcgem_wc.h"
 
 struct zcgem_object;
 
@@ -28,14 +29,12 @@ struct zcgem_object;
 #define ZCGEM_BACKING_MAPPABLE	BIT(0)
 /** ZCGEM_BACKING_EVICTABLE - Pages can be given back and had again by acquire. */
 #define ZCGEM_BACKING_EVICTABLE	BIT(1)
-/** ZCGEM_BACKING_TTM_PAGES - TTM allocates the pages and may swap them out. */
-#define ZCGEM_BACKING_TTM_PAGES	BIT(2)
 /** ZCGEM_BACKING_FOREIGN - The memory is another driver's; there are no pages. */
-#define ZCGEM_BACKING_FOREIGN	BIT(3)
+#define ZCGEM_BACKING_FOREIGN	BIT(2)
 /** ZCGEM_BACKING_ANONYMOUS - Pages may be anonymous, mapped by their process as well. */
-#define ZCGEM_BACKING_ANONYMOUS	BIT(4)
+#define ZCGEM_BACKING_ANONYMOUS	BIT(3)
 /** ZCGEM_BACKING_PRIVATE - Objects cannot be exported. */
-#define ZCGEM_BACKING_PRIVATE	BIT(5)
+#define ZCGEM_BACKING_PRIVATE	BIT(4)
 
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.
@@ -70,11 +69,10 @@ struct zcgem_backing_ops {
 	 * Returns a sealed set with one reference or an ERR_PTR(), -EAGAIN if
 	 * only @prepare can do it.
 	 */
-	struct zcgem_pages *(*acquire)(struct zcgem_object *obj, struct ttm_tt *tt,
-				       struct ttm_operation_ctx *ctx);
+	struct zcgem_pages *(*acquire)(struct zcgem_object *obj);
 
 	/** @release: Undo @acquire beyond dropping the set. Optional, dma_resv held. */
-	void (*release)(struct zcgem_object *obj, struct ttm_tt *tt);
+	void (*release)(struct zcgem_object *obj);
 
 	/**
 	 * @current_pages: Are the object's pages still those of their source?
@@ -138,8 +136,8 @@ struct zcgem_object {
 	/** @prepare_only: acquire() cannot do without prepare(). */
 	bool prepare_only;
 
-	/** @caching: How the CPU maps the pages. */
-	enum ttm_caching caching;
+	/** @wc: The CPU maps the pages write-combined. */
+	bool wc;
 
 	/** @revoked: Withdrawn for good. Written under dma_resv. */
 	bool revoked;
@@ -343,6 +341,5 @@ struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
 				      unsigned int nr_ranges, u64 size, bool readonly);
 struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf);
 int zcgem_import_mmap(struct zcgem_object *obj, struct vm_area_struct *vma);
-extern const struct zcgem_backing_ops zcgem_pool_ops;
 
 #endif /* _ZCGEM_OBJECT_H_ */

@@ -29,6 +29,7 @@
 
 #include "zcgem_device.h"
 #include "zcgem_pages.h"
+#include "zcgem_wc.h"
 
 /* Folios unpinned, or pages looked at, between two chances for others to run. */
 #define ZCGEM_PAGES_BATCH	512UL
@@ -263,6 +264,7 @@ static void zcgem_pages_release(struct kref *ref)
 	struct zcgem_pages *pages = container_of(ref, struct zcgem_pages, ref);
 	struct zcgem_counters *counters = &pages->zdev->counters;
 
+	zcgem_wc_end(pages);
 	if (pages->pins != ZCGEM_PINS_NONE)
 		zcgem_pages_unpin(pages);
 	if (pages->sealed) {

@@ -7,6 +7,7 @@
 
 #include "zcgem_extents.h"
 
+struct page;
 struct zcgem_device;
 
 /**
@@ -84,6 +85,9 @@ struct zcgem_pages {
 
 	/** @sealed: The set is complete and counted. */
 	bool sealed;
+
+	/** @wc: Scratch room while the pages are write-combined, else NULL. */
+	struct page **wc;
 };
 
 struct zcgem_pages *zcgem_pages_alloc(struct zcgem_device *zdev, enum zcgem_pins pins,

@@ -58,9 +58,9 @@ static void zcgem_object_note_layout(struct zcgem_object *obj)
  * An importer must let go when the exporter says so, with fences pending or not, which
  * TTM would answer with a ghost object; so it has no part in this.
  */
-static int zcgem_object_map_foreign(struct zcgem_object *obj, struct ttm_operation_ctx *ctx)
+static int zcgem_object_map_foreign(struct zcgem_object *obj)
 {
-	struct zcgem_pages *pages = obj->ops->acquire(obj, NULL, ctx);
+	struct zcgem_pages *pages = obj->ops->acquire(obj);
 
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
@@ -81,7 +81,7 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 	/* TTM gives it another dma_resv when it is being freed; the attachment goes by this. */
 	dma_resv_assert_held(obj->bo.base.import_attach->dmabuf->resv);
 
-	obj->ops->release(obj, NULL);
+	obj->ops->release(obj);
 	zcgem_pages_put(obj->pages);
 	obj->pages = NULL;
 	atomic64_inc(&obj->evictions);
@@ -102,15 +102,7 @@ static int zcgem_object_follow(struct zcgem_object *obj)
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {
-	/*
-	 * Rather fail than have the OOM killer make room for one object, or wait for the fences
-	 * of other clients' objects.
-	 */
-	struct ttm_operation_ctx ctx = {
-		.interruptible = true,
-		.no_wait_gpu = true,
-		.gfp_retry_mayfail = true,
-	};
+	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = true };
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
@@ -120,7 +112,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	if (obj->pages)
 		return zcgem_object_follow(obj);
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
-		return zcgem_object_map_foreign(obj, &ctx);
+		return zcgem_object_map_foreign(obj);
 
 	/* Eviction has taken the placement away and left the ttm_tt. */
 	if (!obj->bo.resource) {
@@ -301,9 +293,10 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj, bool wait)
  * when they need them. Pages that an importer has not unmapped by then stay
  * pinned for it until it does.
  *
- * Return: 0, also if nothing was resident; -EBUSY if somebody has pinned the
- * object; -EOPNOTSUPP if its kind of memory cannot be had again; -EACCES if it was
- * revoked; -EINTR; -EAGAIN if fences are pending, without @wait.
+ * Return: 0, also if nothing was resident; -EBUSY if the object is pinned, or
+ * write-combined while an importer keeps its mapping; -EOPNOTSUPP if its kind of memory
+ * cannot be fetched again; -EACCES if it was revoked; -EINTR; -EAGAIN if fences are pending,
+ * without @wait.
  */
 int zcgem_object_evict(struct zcgem_object *obj, bool wait)
 {
@@ -326,6 +319,15 @@ int zcgem_object_evict(struct zcgem_object *obj, bool wait)
 	/* An importer maps under dma_resv, where these cannot be had again. */
 	if (obj->prepare_only && atomic_read(&obj->attachments))
 		return zcgem_refuse(drm, -EBUSY, "a device is attached to huge pages");
+
+	/* The pages would get their type a second time. */
+	if (obj->wc && obj->pages) {
+		ret = zcgem_object_end_views(obj, wait);
+		if (ret)
+			return ret;
+		if (kref_read(&obj->pages->ref) > 1)
+			return zcgem_refuse(drm, -EBUSY, "an importer keeps write-combined pages");
+	}
 
 	ret = zcgem_object_drop_pages(obj, wait);
 	if (!ret)
@@ -369,8 +371,7 @@ struct dma_fence *zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t firs
  * @obj: the object, dma_resv held
  * @wait: wait for fences, with dma_resv held
  *
- * Pages of an address range or a memfd stay only with those who hold them already, by
- * a scatter list or a kernel mapping; pages of the pool stay while there are such.
+ * Pages stay only with those who hold them already, by a scatter list or a kernel mapping.
  *
  * Return: 0, -EOPNOTSUPP for foreign memory, -EINTR while waiting for fences; -EAGAIN
  * if they are pending, without @wait: nobody new gets at the object then, but the pages
@@ -378,8 +379,6 @@ struct dma_fence *zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t firs
  */
 int zcgem_object_revoke(struct zcgem_object *obj, bool wait)
 {
-	int ret;
-
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
@@ -390,15 +389,6 @@ int zcgem_object_revoke(struct zcgem_object *obj, bool wait)
 	WRITE_ONCE(obj->revoked, true);
 	zcgem_jobs_withdraw(obj, -EACCES);
 
-	if (obj->ops->flags & ZCGEM_BACKING_TTM_PAGES &&
-	    (!list_empty(&obj->dma_maps) || obj->pins)) {
-		ret = zcgem_object_end_views(obj, wait);
-		if (ret)
-			return ret;
-		/* Those who could be told may have let go. */
-		if (!list_empty(&obj->dma_maps) || obj->pins)
-			return 0;
-	}
 	return zcgem_object_drop_pages(obj, wait);
 }
 EXPORT_SYMBOL_IF_KUNIT(zcgem_object_revoke);

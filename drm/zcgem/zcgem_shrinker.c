@@ -54,7 +54,7 @@
 static unsigned int idle_seconds = 10;
 module_param(idle_seconds, uint, 0444);
 MODULE_PARM_DESC(idle_seconds,
-		 "Seconds after which an unused memfd object is unpinned (default 10, 0: only when memory is short)");
+		 "Seconds after which an unused memfd or pool object is unpinned (default 10, 0: only when memory is short)");
 
 static unsigned long zcgem_idle_jiffies(void)
 {

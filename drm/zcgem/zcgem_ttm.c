@@ -16,7 +16,6 @@
  * All callbacks run under dma_resv.
  */
 
-#include <linux/dma-resv.h>
 #include <linux/slab.h>
 
 #include <drm/ttm/ttm_placement.h>
@@ -57,12 +56,10 @@ static struct ttm_tt *zcgem_tt_create(struct ttm_buffer_object *bo, u32 page_fla
 	/* What ttm_tt_init() does, without the page array. */
 	tt->base.num_pages = PFN_UP(bo->base.size);
 	tt->base.page_flags = page_flags;
-	tt->base.caching = obj->caching;
-	if (!(obj->ops->flags & ZCGEM_BACKING_TTM_PAGES)) {
-		tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL;
-		if (obj->ops->flags & ZCGEM_BACKING_MAPPABLE)
-			tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL_MAPPABLE;
-	}
+	tt->base.caching = ttm_cached;
+	tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL;
+	if (obj->ops->flags & ZCGEM_BACKING_MAPPABLE)
+		tt->base.page_flags |= TTM_TT_FLAG_EXTERNAL_MAPPABLE;
 	return &tt->base;
 }
 
@@ -80,9 +77,17 @@ static int zcgem_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
 
 	obj->staged = NULL;
 	if (!pages)
-		pages = obj->ops->acquire(obj, tt, ctx);
+		pages = obj->ops->acquire(obj);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
+	if (obj->wc) {
+		int ret = zcgem_wc_begin(pages);
+
+		if (ret) {
+			zcgem_pages_put(pages);
+			return ret;
+		}
+	}
 
 	obj->pages = pages;
 	return 0;
@@ -95,23 +100,6 @@ static void zcgem_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *tt)
 	zcgem_shrinker_remove(obj);
 	zcgem_pages_put(obj->pages);
 	obj->pages = NULL;
-	if (obj->ops->release)
-		obj->ops->release(obj, tt);
-}
-
-/*
- * TTM asks before it swaps an object out. While an importer can reach the pages
- * they stay: they would be freed by the pool, not merely unpinned. With fences pending
- * TTM would wait for them, with a mutex held that other drivers' allocations need.
- */
-static bool zcgem_eviction_valuable(struct ttm_buffer_object *bo,
-				    const struct ttm_place *place)
-{
-	struct zcgem_object *obj = container_of(bo, struct zcgem_object, bo);
-
-	return list_empty(&obj->dma_maps) &&
-	       dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
-	       ttm_bo_eviction_valuable(bo, place);
 }
 
 static void zcgem_evict_flags(struct ttm_buffer_object *bo, struct ttm_placement *placement)
@@ -132,7 +120,6 @@ const struct ttm_device_funcs zcgem_ttm_funcs = {
 	.ttm_tt_populate = zcgem_tt_populate,
 	.ttm_tt_unpopulate = zcgem_tt_unpopulate,
 	.ttm_tt_destroy = zcgem_tt_destroy,
-	.eviction_valuable = zcgem_eviction_valuable,
 	.evict_flags = zcgem_evict_flags,
 	.move = zcgem_move,
 };

@@ -85,7 +85,7 @@ int zcgem_object_vmap(struct zcgem_object *obj, struct iosys_map *map, bool wait
 		}
 		obj->vmap_pages = zcgem_pages_get(obj->pages);
 		extents = &obj->pages->extents;
-		obj->vaddr_vmapped = extents->count > 1 || obj->caching != ttm_cached ||
+		obj->vaddr_vmapped = extents->count > 1 || obj->wc ||
 				     PageHighMem(pfn_to_page(extents->table[0].pfn));
 		obj->vaddr = obj->vaddr_vmapped ? zcgem_object_vmap_pages(obj) :
 			page_address(pfn_to_page(extents->table[0].pfn));

@@ -316,7 +316,8 @@ void fuzz_evict(struct fuzz *f)
 	ret = advise_all(f, handle, DRM_ZCGEM_ADVICE_EVICT);
 	if (fuzz_is_foreign(f, handle)) {
 		fuzz_expect(f, "evict of an import", ret, 0);
-	} else if (memory->kind != DRM_ZCGEM_BACKING_MEMFD) {
+	} else if (memory->kind != DRM_ZCGEM_BACKING_MEMFD &&
+		   memory->kind != DRM_ZCGEM_BACKING_POOL) {
 		fuzz_expect(f, "evict", ret, EOPNOTSUPP);
 	} else if (memory->revoked) {
 		fuzz_expect(f, "evict", ret, EACCES);

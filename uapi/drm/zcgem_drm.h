@@ -188,11 +188,12 @@ struct drm_zcgem_get_param {
  * struct drm_zcgem_gem_create - Argument of %DRM_IOCTL_ZCGEM_GEM_CREATE.
  *
  * Makes an object of driver-owned, zeroed pages. Errors: EINVAL for a @size of
- * zero, EFBIG for a @size above %DRM_ZCGEM_PARAM_MAX_SIZE, ENOMEM.
+ * zero, EFBIG for a @size above %DRM_ZCGEM_PARAM_MAX_SIZE, ENOMEM, ENFILE.
  *
- * The pages are allocated when they are first needed, for the whole object. What needs
- * them fails with ENOMEM, or a CPU access with SIGBUS, when they cannot be had, and also
- * when all such objects of the device would have more than three quarters of memory.
+ * The pages are allocated when they are first needed, for the whole object, and charged to
+ * the memory cgroup of the process that needs them. What needs them fails with ENOMEM, or a
+ * CPU access with SIGBUS, when there are not enough; the object has none then. They are
+ * swapped out like those of a memfd while the object is not resident.
  */
 struct drm_zcgem_gem_create {
 	/** @size: In, bytes, rounded up to the page size; out, the object's size. */
@@ -493,9 +494,9 @@ enum drm_zcgem_advice {
 	 * its CPU mappings, tell importers, wait for its fences and unpin its
 	 * pages. It becomes resident again when it is used. EBUSY while it is
 	 * pinned, by an importer that does not follow moves or by a kernel
-	 * mapping; EOPNOTSUPP for memory that cannot be had again: userptr, and
-	 * pool, which the kernel swaps out when it needs to. An imported object's
-	 * mapping for the device is given back.
+	 * mapping, and while it is write-combined and an importer keeps its mapping;
+	 * EOPNOTSUPP for userptr, memory that cannot be fetched again. An imported
+	 * object's mapping for the device is given back.
 	 */
 	DRM_ZCGEM_ADVICE_EVICT = 1,
 

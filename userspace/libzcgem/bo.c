@@ -92,7 +92,7 @@ int zcgem_bo_make(struct zcgem_device *dev, unsigned long request, void *argumen
  * zcgem_bo_new() - Make an object of zeroed pages of the driver's own.
  * @dev: the device.
  * @size: bytes, not zero, rounded up to the page size.
- * @flags: %DRM_ZCGEM_CREATE_WC or 0.
+ * @flags: %DRM_ZCGEM_CREATE_WC, a hint, or 0.
  * @bo: where the new object is stored; it holds one reference.
  *
  * Return: 0; -EINVAL, -EFBIG or -ENOMEM as &struct drm_zcgem_gem_create says.
