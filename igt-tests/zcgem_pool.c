@@ -13,6 +13,7 @@
 
 #include "igt.h"
 #include "igt_importer.h"
+#include "igt_udmabuf.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_submit.h"
@@ -48,6 +49,9 @@
  *
  * SUBTEST: evict-race
  * Description: Objects that are evicted all the time lose nothing (class 12).
+ *
+ * SUBTEST: no-global-swapout
+ * Description: No client has TTM swap out what other drivers have.
  */
 
 IGT_TEST_DESCRIPTION("Check objects of the driver's own pages");
@@ -55,6 +59,9 @@ IGT_TEST_DESCRIPTION("Check objects of the driver's own pages");
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define MIB(n)		((n) * 1024ull * 1024)
 #define RW		(PROT_READ | PROT_WRITE)
+
+/* What TTM may have allocated before it makes room, in pages. */
+#define LIMIT		"/sys/module/ttm/parameters/pages_limit"
 
 static void check_zero(const void *map, uint64_t size)
 {
@@ -316,6 +323,75 @@ static void test_evict_race(int fd)
 	close(dmabufs[1]);
 }
 
+#define TRACING		"/sys/kernel/tracing"
+#define PROBE		"igt_zcgem_swapout"
+
+static void end_probe(int sig)
+{
+	(void)sig;
+	__zcgem_write_setting(TRACING "/events/kprobes/" PROBE "/enable", "0");
+	__zcgem_write_setting(TRACING "/kprobe_events", "-:" PROBE);
+}
+
+static uint64_t count_swapouts(void)
+{
+	char line[256];
+	unsigned long long hits = 0;
+	FILE *profile = fopen(TRACING "/kprobe_profile", "r");
+
+	igt_assert_f(profile, "no kprobe_profile: %m\n");
+	while (fgets(line, sizeof(line), profile)) {
+		char *at = strstr(line, PROBE);
+
+		if (at)
+			igt_assert_eq(sscanf(at, PROBE " %llu", &hits), 1);
+	}
+	fclose(profile);
+	return hits;
+}
+
+/*
+ * ttm_global_swapout() makes room for all drivers, and any client of them waits in it. TTM calls
+ * it when more than a limit is allocated, so the limit is one page.
+ */
+static void test_no_global_swapout(int fd)
+{
+	const uint64_t size = PAGES(16);
+	int memfd = zcgem_memfd(size, F_SEAL_SHRINK);
+	uint32_t pool, wrapped;
+	char *map, text[32];
+	int dmabuf;
+
+	igt_require_f(__zcgem_write_setting(TRACING "/kprobe_events",
+					    "p:" PROBE " ttm_global_swapout"),
+		      "no probe on ttm_global_swapout: %m\n");
+	igt_install_exit_handler(end_probe);
+	igt_assert(__zcgem_write_setting(TRACING "/events/kprobes/" PROBE "/enable", "1"));
+	zcgem_change_setting(LIMIT, "1");
+	/* which calls it by itself: the probe works */
+	igt_require_f(zcgem_read_setting("/sys/kernel/debug/ttm/tt_shrink", text, sizeof(text)),
+		      "no debugfs of TTM: %m\n");
+	igt_assert_eq_u64(count_swapouts(), 1);
+
+	pool = zcgem_create(fd, size, 0);
+	map = zcgem_mmap(fd, pool, size, RW);
+	zcgem_fill(map, size, 1);
+	dmabuf = udmabuf_create_pages(fd, memfd, 0, size / ZCGEM_PAGE);
+	wrapped = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
+	zcgem_evict(fd, wrapped, size);
+	zcgem_populate(fd, wrapped, size, NULL);
+	zcgem_check(map, size, 1);
+	igt_assert_eq_u64(count_swapouts(), 1);
+
+	zcgem_restore_settings();
+	end_probe(0);
+	munmap(map, size);
+	gem_close(fd, pool);
+	gem_close(fd, wrapped);
+	close(dmabuf);
+	zcgem_release_memfd(memfd);
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -350,6 +426,10 @@ int igt_main()
 	igt_describe("Objects that are evicted all the time lose nothing (class 12)");
 	igt_subtest("evict-race")
 		zcgem_run_counted(fd, test_evict_race);
+
+	igt_describe("No client has TTM swap out what other drivers have");
+	igt_subtest("no-global-swapout")
+		zcgem_run_counted(fd, test_no_global_swapout);
 
 	igt_fixture()
 		drm_close_driver(fd);

@@ -56,12 +56,11 @@ static void zcgem_import_release(struct zcgem_object *obj)
 	obj->backing = NULL;
 }
 
-static void zcgem_import_free(struct zcgem_object *obj)
+/* The last reference may have been dropped under the dma_resv of the dma-buf. */
+static void zcgem_import_retire(struct zcgem_object *obj)
 {
 	struct dma_buf_attachment *attach = obj->bo.base.import_attach;
 
-	if (!attach)
-		return;
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	if (obj->pages) {
 		zcgem_import_release(obj);
@@ -78,7 +77,7 @@ static const struct zcgem_backing_ops zcgem_import_ops = {
 	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_FOREIGN,
 	.acquire = zcgem_import_acquire,
 	.release = zcgem_import_release,
-	.free = zcgem_import_free,
+	.retire = zcgem_import_retire,
 };
 
 /*
@@ -126,9 +125,7 @@ struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_bu
 	obj->bo.base.import_attach = attach;
 
 	/* From here on freeing the object detaches. */
-	dma_resv_lock(dmabuf->resv, NULL);
 	ret = zcgem_object_init(obj, dmabuf->size, dmabuf->resv);
-	dma_resv_unlock(dmabuf->resv);
 	return ret ? ERR_PTR(ret) : &obj->bo.base;
 }
 

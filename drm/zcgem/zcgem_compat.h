@@ -6,7 +6,6 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
-#include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -20,7 +19,6 @@
 #include <drm/drm_managed.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
-#include <drm/ttm/ttm_tt.h>
 
 /**
  * DOC: kernel differences
@@ -144,10 +142,7 @@ static inline void zcgem_set_dma_coherent(struct device *dev)
 #endif
 }
 
-/*
- * "drm/ttm: replace multiple booleans with flags in device init", and the flag
- * that tells the pool which order a driver gains from.
- */
+/* "drm/ttm: replace multiple booleans with flags in device init" */
 static inline int zcgem_ttm_device_init(struct ttm_device *bdev,
 					const struct ttm_device_funcs *funcs,
 					struct device *dev,
@@ -155,21 +150,9 @@ static inline int zcgem_ttm_device_init(struct ttm_device *bdev,
 					struct drm_vma_offset_manager *manager)
 {
 #ifdef ZCGEM_HAVE_TTM_ALLOCATION
-	return ttm_device_init(bdev, funcs, dev, mapping, manager,
-			       TTM_ALLOCATION_POOL_BENEFICIAL_ORDER(PMD_ORDER));
+	return ttm_device_init(bdev, funcs, dev, mapping, manager, 0);
 #else
 	return ttm_device_init(bdev, funcs, dev, mapping, manager, false, false);
-#endif
-}
-
-/* ttm_bo_populate() took the place of ttm_tt_populate() as what drivers may call. */
-static inline int zcgem_ttm_bo_populate(struct ttm_buffer_object *bo,
-					struct ttm_operation_ctx *ctx)
-{
-#ifdef ZCGEM_HAVE_TTM_BO_POPULATE
-	return ttm_bo_populate(bo, ctx);
-#else
-	return ttm_tt_populate(bo->bdev, bo->ttm, ctx);
 #endif
 }
 

@@ -10,6 +10,7 @@
 
 #include <drm/drm_device.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 #include <drm/ttm/ttm_device.h>
 
 #include "zcgem_job.h"
@@ -67,6 +68,9 @@ struct zcgem_device {
 
 	/** @pdev: The platform device below it. */
 	struct platform_device *pdev;
+
+	/** @offsets: Places of objects in the device's file. */
+	struct drm_vma_offset_manager offsets;
 
 	/** @ttm: TTM's side of the device. */
 	struct ttm_device ttm;

@@ -108,17 +108,28 @@ static void zcgem_wq_release(struct drm_device *drm, void *data)
 }
 
 /*
- * Every object has its place in the DRM file, whether it has pages or is ever mapped, and the
- * places that the DRM core allots would be gone after two of the largest objects. These are as
- * many as a signed file offset can tell apart, by half: no client can have all.
+ * A client can ask for the places of objects in the DRM file as large as it likes, which need no
+ * memory, and those that the DRM core has would be gone after two of the largest. These are
+ * as many as a signed file offset can tell apart, by half: no client can have all.
  */
 #define ZCGEM_FILE_PAGES	BIT_ULL(62 - PAGE_SHIFT)
 
-static void zcgem_widen_file(struct drm_device *drm)
+/* The core ends the manager that it has made. */
+static void zcgem_offsets_release(struct drm_device *drm, void *core)
 {
 	drm_vma_offset_manager_destroy(drm->vma_offset_manager);
-	drm_vma_offset_manager_init(drm->vma_offset_manager, DRM_FILE_PAGE_OFFSET_START,
+	drm->vma_offset_manager = core;
+}
+
+static int zcgem_offsets_init(struct zcgem_device *zdev)
+{
+	struct drm_device *drm = &zdev->drm;
+	void *core = drm->vma_offset_manager;
+
+	drm_vma_offset_manager_init(&zdev->offsets, DRM_FILE_PAGE_OFFSET_START,
 				    ZCGEM_FILE_PAGES);
+	drm->vma_offset_manager = &zdev->offsets;
+	return drmm_add_action_or_reset(drm, zcgem_offsets_release, core);
 }
 
 static int zcgem_probe(struct platform_device *pdev)
@@ -138,7 +149,9 @@ static int zcgem_probe(struct platform_device *pdev)
 	init_waitqueue_head(&zdev->unmapped);
 	INIT_LIST_HEAD(&zdev->objects);
 	platform_set_drvdata(pdev, zdev);
-	zcgem_widen_file(&zdev->drm);
+	ret = zcgem_offsets_init(zdev);
+	if (ret)
+		return ret;
 	zdev->huge_mnt = zcgem_huge_mnt_create(&zdev->drm);
 
 	/* Actions run in reverse: TTM's last work, which frees objects, is first. */

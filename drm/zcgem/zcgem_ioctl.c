@@ -385,24 +385,19 @@ int zcgem_dumb_create(struct drm_file *file, struct drm_device *drm,
  * Unlike the DRM helper it works for imported objects too: Mesa 25's kms_swrast
  * asks for it on every import and does not survive a refusal.
  *
- * Return: 0, -ENOENT, or -EPERM for an object that has no CPU mapping.
+ * Return: 0, -ENOENT, or as zcgem_object_mmap_offset().
  */
 int zcgem_dumb_map_offset(struct drm_file *file, struct drm_device *drm, u32 handle,
 			  u64 *offset)
 {
 	struct drm_gem_object *gem;
-	int ret = 0;
+	int ret;
 
 	gem = drm_gem_object_lookup(file, handle);
 	if (!gem)
 		return zcgem_refuse(drm, -ENOENT, "no handle %u", handle);
 
-	/* TTM has given every object its offset at creation. */
-	if (to_zcgem_object(gem)->ops->flags & ZCGEM_BACKING_MAPPABLE)
-		*offset = drm_vma_node_offset_addr(&gem->vma_node);
-	else
-		ret = zcgem_refuse(drm, -EPERM, "the object has no CPU mapping");
-
+	ret = zcgem_object_mmap_offset(to_zcgem_object(gem), offset);
 	drm_gem_object_put(gem);
 	return ret;
 }

@@ -32,6 +32,7 @@
 
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 
 #include "zcgem_compat.h"
 #include "zcgem_mmap.h"
@@ -128,40 +129,36 @@ void zcgem_object_abandon(struct zcgem_object *obj)
  * zcgem_object_init() - Second half of making an object.
  * @obj: what zcgem_object_alloc() returned; freed on failure
  * @size: bytes, a multiple of the page size
- * @resv: lock to share with another object, held by the caller, or NULL
+ * @resv: lock to share with another object, or NULL
  *
- * Return: 0 with one GEM reference, or -ENOMEM, also if the DRM file's address space
- * has no room left.
+ * Return: 0 with one GEM reference, or -ENOMEM.
  */
 int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 {
 	struct zcgem_device *zdev = zcgem_object_device(obj);
-	enum ttm_bo_type type = obj->ops->flags & ZCGEM_BACKING_FOREIGN ?
-		ttm_bo_type_sg : ttm_bo_type_device;
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	int ret;
 
 	obj->bo.base.funcs = &zcgem_gem_funcs;
 	drm_gem_private_object_init(&zdev->drm, &obj->bo.base, size);
-	/*
-	 * TTM publishes the node before it does what may fail, and frees what failed
-	 * whoever has found it there. So nobody gets a reference until it is whole.
-	 */
-	refcount_set(&obj->bo.base.refcount.refcount, 0);
 	atomic_long_inc(&zdev->counters.objects);
 
-	/* On failure this has called zcgem_ttm_destroy(). */
-	ret = ttm_bo_init_reserved(&zdev->ttm, &obj->bo, type, &zcgem_system_placement,
-				   0, &ctx, NULL, resv, zcgem_ttm_destroy);
+	/*
+	 * On failure this has called zcgem_ttm_destroy(). Of the types this is the one that TTM
+	 * gives no place in the DRM file, where a client could find the object too early. With
+	 * fences pending TTM would make a second object, so it begins with a lock of its own.
+	 */
+	ret = ttm_bo_init_reserved(&zdev->ttm, &obj->bo, ttm_bo_type_kernel,
+				   &zcgem_no_placement, 0, &ctx, NULL, NULL, zcgem_ttm_destroy);
 	if (ret)
-		return ret == -ENOSPC ? -ENOMEM : ret;
+		return ret;
+	dma_resv_unlock(obj->bo.base.resv);
+	if (resv)
+		obj->bo.base.resv = resv;
 
-	kref_init(&obj->bo.base.refcount);
 	spin_lock(&zdev->objects_lock);
 	list_add_tail(&obj->link, &zdev->objects);
 	spin_unlock(&zdev->objects_lock);
-	if (!resv)
-		dma_resv_unlock(obj->bo.base.resv);
 
 	trace_zcgem_create(obj);
 	return 0;
@@ -183,7 +180,7 @@ static void zcgem_object_free_work(struct work_struct *work)
 
 /**
  * zcgem_ttm_destroy() - TTM lets go of an object for good.
- * @bo: the buffer object, unpopulated
+ * @bo: the buffer object, without pages
  *
  * May be called under dma_resv of another object, under mmap_lock or in reclaim.
  */
@@ -224,6 +221,30 @@ ALLOW_ERROR_INJECTION(zcgem_object_lock, ERRNO);
 void zcgem_object_unlock(struct zcgem_object *obj)
 {
 	dma_resv_unlock(obj->bo.base.resv);
+}
+
+/**
+ * zcgem_object_mmap_offset() - Give an object a place in the DRM file.
+ * @obj: the object
+ * @offset: set to what to pass to mmap()
+ *
+ * The place stays the object's until its end.
+ *
+ * Return: 0, -EPERM for an object that has no CPU mapping, -ENOMEM, also if the
+ * file has no room left.
+ */
+int zcgem_object_mmap_offset(struct zcgem_object *obj, u64 *offset)
+{
+	struct drm_gem_object *gem = &obj->bo.base;
+	int ret;
+
+	if (!(obj->ops->flags & ZCGEM_BACKING_MAPPABLE))
+		return zcgem_refuse(gem->dev, -EPERM, "the object has no CPU mapping");
+	ret = drm_gem_create_mmap_offset(gem);
+	if (ret)
+		return ret == -ENOSPC ? -ENOMEM : ret;
+	*offset = drm_vma_node_offset_addr(&gem->vma_node);
+	return 0;
 }
 
 /**

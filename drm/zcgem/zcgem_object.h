@@ -39,7 +39,7 @@ struct zcgem_object;
 /**
  * struct zcgem_backing_ops - What differs between kinds of memory.
  *
- * Only zcgem_object.c, zcgem_residency.c and zcgem_ttm.c call these, and zcgem_submit.c
+ * Only zcgem_object.c and zcgem_residency.c call these, and zcgem_submit.c
  * @still_valid.
  */
 struct zcgem_backing_ops {
@@ -120,6 +120,9 @@ struct zcgem_backing_ops {
 struct zcgem_object {
 	/** @bo: TTM's buffer object, which embeds the GEM object. */
 	struct ttm_buffer_object bo;
+
+	/** @tt: What TTM wants every object to have. */
+	struct ttm_tt tt;
 
 	/** @ops: The kind of memory. */
 	const struct zcgem_backing_ops *ops;
@@ -288,6 +291,7 @@ int zcgem_object_init(struct zcgem_object *obj, u64 size, struct dma_resv *resv)
 void zcgem_object_abandon(struct zcgem_object *obj);
 int zcgem_object_lock(struct zcgem_object *obj);
 void zcgem_object_unlock(struct zcgem_object *obj);
+int zcgem_object_mmap_offset(struct zcgem_object *obj, u64 *offset);
 pgprot_t zcgem_object_pgprot(struct zcgem_object *obj, pgprot_t prot);
 
 extern const struct drm_gem_object_funcs zcgem_gem_funcs;
@@ -300,6 +304,7 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 				 bool wait);
 int zcgem_object_pin(struct zcgem_object *obj, bool wait);
 void zcgem_object_unpin(struct zcgem_object *obj);
+void zcgem_object_release_pages(struct zcgem_object *obj);
 void zcgem_object_zap(struct zcgem_object *obj);
 struct dma_fence *zcgem_object_drop_stale(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 void zcgem_object_unmap_foreign(struct zcgem_object *obj);
@@ -322,7 +327,7 @@ void zcgem_object_vunmap(struct zcgem_object *obj);
 
 /* zcgem_ttm.c */
 extern const struct ttm_device_funcs zcgem_ttm_funcs;
-extern struct ttm_placement zcgem_system_placement;
+extern struct ttm_placement zcgem_no_placement;
 void zcgem_ttm_destroy(struct ttm_buffer_object *bo);
 
 /* zcgem_backing_*.c */

@@ -398,6 +398,16 @@ static void zcgem_dmabuf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	zcgem_object_vunmap(zcgem_dmabuf_object(dmabuf));
 }
 
+/* The mapping is one of the DRM file's, so that zapping the object reaches it. */
+static int zcgem_dmabuf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	u64 offset;
+	int ret;
+
+	ret = zcgem_object_mmap_offset(zcgem_dmabuf_object(dmabuf), &offset);
+	return ret ?: drm_gem_dmabuf_mmap(dmabuf, vma);
+}
+
 static const struct dma_buf_ops zcgem_dmabuf_ops = {
 	.attach = zcgem_dmabuf_attach,
 	.detach = zcgem_dmabuf_detach,
@@ -408,7 +418,7 @@ static const struct dma_buf_ops zcgem_dmabuf_ops = {
 	.release = drm_gem_dmabuf_release,
 	.begin_cpu_access = zcgem_dmabuf_begin_cpu_access,
 	.end_cpu_access = zcgem_dmabuf_end_cpu_access,
-	.mmap = drm_gem_dmabuf_mmap,
+	.mmap = zcgem_dmabuf_mmap,
 	.vmap = zcgem_dmabuf_vmap,
 	.vunmap = zcgem_dmabuf_vunmap,
 };

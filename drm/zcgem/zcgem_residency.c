@@ -19,8 +19,6 @@
 #include <linux/mm.h>
 
 #include <drm/drm_vma_manager.h>
-#include <drm/ttm/ttm_placement.h>
-#include <drm/ttm/ttm_tt.h>
 
 #include "zcgem_compat.h"
 #include "zcgem_job.h"
@@ -54,20 +52,6 @@ static void zcgem_object_note_layout(struct zcgem_object *obj)
 	WRITE_ONCE(obj->map_order, 0);
 }
 
-/*
- * An importer must let go when the exporter says so, with fences pending or not, which
- * TTM would answer with a ghost object; so it has no part in this.
- */
-static int zcgem_object_map_foreign(struct zcgem_object *obj)
-{
-	struct zcgem_pages *pages = obj->ops->acquire(obj);
-
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
-	obj->pages = pages;
-	return 0;
-}
-
 /**
  * zcgem_object_unmap_foreign() - Let go of another driver's memory.
  * @obj: an object whose memory is foreign, dma_resv of the dma-buf held
@@ -78,7 +62,7 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 	if (!obj->pages)
 		return;
 
-	/* TTM gives it another dma_resv when it is being freed; the attachment goes by this. */
+	/* TTM may have given the object another one; the attachment goes by this. */
 	dma_resv_assert_held(obj->bo.base.import_attach->dmabuf->resv);
 
 	obj->ops->release(obj);
@@ -102,7 +86,7 @@ static int zcgem_object_follow(struct zcgem_object *obj)
  */
 int zcgem_object_acquire(struct zcgem_object *obj)
 {
-	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = true };
+	struct zcgem_pages *pages;
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
@@ -111,19 +95,23 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 		return -EACCES;
 	if (obj->pages)
 		return zcgem_object_follow(obj);
-	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
-		return zcgem_object_map_foreign(obj);
 
-	/* Eviction has taken the placement away and left the ttm_tt. */
-	if (!obj->bo.resource) {
-		ret = ttm_bo_validate(&obj->bo, &zcgem_system_placement, &ctx);
-		if (ret)
+	pages = obj->staged;
+	obj->staged = NULL;
+	if (!pages)
+		pages = obj->ops->acquire(obj);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	if (obj->wc) {
+		ret = zcgem_wc_begin(pages);
+		if (ret) {
+			zcgem_pages_put(pages);
 			return ret;
+		}
 	}
-
-	ret = zcgem_ttm_bo_populate(&obj->bo, &ctx);
-	if (ret)
-		return ret;
+	obj->pages = pages;
+	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
+		return 0;
 
 	obj->acquire_error = 0;
 	zcgem_object_note_layout(obj);
@@ -259,10 +247,22 @@ static int zcgem_object_end_views(struct zcgem_object *obj, bool wait)
 	return dma_resv_test_signaled(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP) ? 0 : -EAGAIN;
 }
 
+/**
+ * zcgem_object_release_pages() - Let go of an object's pages.
+ * @obj: an object that nothing uses any more, dma_resv held
+ */
+void zcgem_object_release_pages(struct zcgem_object *obj)
+{
+	if (!obj->pages)
+		return;
+	zcgem_shrinker_remove(obj);
+	zcgem_pages_put(obj->pages);
+	obj->pages = NULL;
+}
+
 /* Take the pages away and have every view fetch them anew. */
 static int zcgem_object_drop_pages(struct zcgem_object *obj, bool wait)
 {
-	struct ttm_placement nowhere = {};
 	int ret;
 
 	dma_resv_assert_held(obj->bo.base.resv);
@@ -274,11 +274,7 @@ static int zcgem_object_drop_pages(struct zcgem_object *obj, bool wait)
 	if (ret)
 		return ret;
 
-	/* Idle, and the lock is held: TTM unpopulates at once. */
-	ret = ttm_bo_validate(&obj->bo, &nowhere, &(struct ttm_operation_ctx){});
-	if (ret)
-		return ret;
-
+	zcgem_object_release_pages(obj);
 	atomic64_inc(&obj->evictions);
 	atomic_long_inc(&zcgem_object_device(obj)->counters.evictions);
 	return 0;
@@ -492,7 +488,6 @@ int zcgem_object_pin(struct zcgem_object *obj, bool wait)
 		return ret;
 
 	obj->pins++;
-	ttm_bo_pin(&obj->bo);
 	trace_zcgem_pin(obj);
 	return 0;
 }
@@ -506,7 +501,6 @@ void zcgem_object_unpin(struct zcgem_object *obj)
 	dma_resv_assert_held(obj->bo.base.resv);
 
 	obj->pins--;
-	ttm_bo_unpin(&obj->bo);
 	zcgem_object_unhold(obj);
 	trace_zcgem_unpin(obj);
 }
