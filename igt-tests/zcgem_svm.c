@@ -15,6 +15,7 @@
 #include "igt_zcgem_disk.h"
 #include "igt_zcgem_frames.h"
 #include "igt_zcgem_process.h"
+#include "igt_zcgem_settings.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_svm.h"
 #include "igt_zcgem_wrap.h"
@@ -362,6 +363,7 @@ static void test_no_limit(int fd)
 {
 	const uint64_t size = PAGES(256);
 
+	zcgem_change_setting(ZCGEM_USER_PERCENT, "0");
 	igt_fork(child, 1) {
 		char *user = zcgem_anonymous(size);
 		uint32_t handle;
@@ -375,6 +377,7 @@ static void test_no_limit(int fd)
 		svm_close(&svm);
 	}
 	igt_waitchildren();
+	zcgem_restore_settings();
 }
 
 static void test_no_mmap(int fd)
