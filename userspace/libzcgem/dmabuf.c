@@ -12,9 +12,6 @@
 
 #include "internal.h"
 
-#define SIZE_2M		((uint64_t)2 << 20)
-#define SIZE_1G		((uint64_t)1 << 30)
-
 /*
  * Reserve @size bytes of address space at a multiple of @align, which is more
  * than a page: take enough to find an aligned start, give back what is around it.
@@ -42,15 +39,20 @@ static void *reserve(uint64_t size, uint64_t align)
 	return (void *)aligned;
 }
 
-/* The best alignment that @size can use and that the address space has room for. */
+/*
+ * The best alignment that @size can use and that the address space has room for. A page
+ * table has an entry of 8 bytes for each page: with pages of 4 KiB, a table maps 2 MiB and
+ * the one above 1 GiB; with 16 KiB it is 32 MiB.
+ */
 static void *reserve_best(uint64_t size)
 {
+	uint64_t page = sysconf(_SC_PAGESIZE), table = page / 8 * page;
 	void *address = MAP_FAILED;
 
-	if (size >= SIZE_1G)
-		address = reserve(size, SIZE_1G);
-	if (address == MAP_FAILED && size >= SIZE_2M)
-		address = reserve(size, SIZE_2M);
+	if (size >= table / 8 * page)
+		address = reserve(size, table / 8 * page);
+	if (address == MAP_FAILED && size >= table)
+		address = reserve(size, table);
 	return address;
 }
 
@@ -63,8 +65,8 @@ static void *reserve_best(uint64_t size)
  *
  * mmap() of a dma-buf picks the address without knowing the buffer, and so the
  * exporter's 1 GiB and 2 MiB pages get mapped by small entries. Here the address
- * is a multiple of 1 GiB or 2 MiB if @size is at least that and no other thread
- * maps something there meanwhile.
+ * is a multiple of 1 GiB or 2 MiB (with pages of 16 KiB: 32 MiB) if @size is at
+ * least that and no other thread maps something there meanwhile.
  *
  * Between zcgem_dmabuf_begin_cpu_access() and zcgem_dmabuf_end_cpu_access() the
  * CPU sees what devices wrote, and the other way round.

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <zcgem.h>
 
@@ -15,7 +16,6 @@
 #include "page_size.h"
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"
-#define SIZE_2M	((uint64_t)2 << 20)
 #define SIZE_1G	((uint64_t)1 << 30)
 
 struct findings {
@@ -76,26 +76,31 @@ static bool sysfs_choice(const char *path, char *choice, size_t size)
 
 static void check_leaf_sizes(const struct parameters *parameters, struct findings *findings)
 {
+	/* What a page table of entries of 8 bytes maps. */
+	uint64_t page = sysconf(_SC_PAGESIZE), large = page / 8 * page;
 	struct utsname kernel;
 	char choice[16];
 
 	if (!has(parameters, DRM_ZCGEM_PARAM_LEAF_SIZES))
 		return;
-	if (!(parameters->leaf_sizes & SIZE_2M))
+	if (!(parameters->leaf_sizes & large))
 		add(findings, "large folios",
-		    "use a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y on a processor with 2M pages",
-		    "CPU mappings have no 2M entries: the kernel or the processor lacks them");
+		    "use a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y, which real-time kernels lack",
+		    "CPU mappings have no %s entries: the kernel or the processor lacks them",
+		    size_text(large).text);
+#ifdef __x86_64__
 	if (!(parameters->leaf_sizes & SIZE_1G))
 		add(findings, "large folios",
 		    "none but another processor (pdpe1gb in /proc/cpuinfo); 2M entries cost little more",
 		    "CPU mappings have no 1G entries: the kernel or the processor lacks them");
+#endif
 
 	/* Before version 7 the setting is obeyed for every mapping, also for those of a driver. */
-	if (parameters->leaf_sizes & SIZE_2M && !uname(&kernel) && atoi(kernel.release) < 7 &&
+	if (parameters->leaf_sizes & large && !uname(&kernel) && atoi(kernel.release) < 7 &&
 	    sysfs_choice(THP "enabled", choice, sizeof(choice)) && !strcmp(choice, "never"))
 		add(findings, "large folios",
 		    "echo madvise >" THP "enabled",
-		    "CPU mappings get 4K entries only: " THP "enabled is \"never\", which this kernel applies to drivers too");
+		    "CPU mappings get entries of one page only: " THP "enabled is \"never\", which this kernel applies to drivers too");
 }
 
 static void check_shmem(struct findings *findings)
