@@ -109,18 +109,42 @@ def modules(kernel, zcgem=True, extra=()):
                 for path in sorted(target.rglob("*")) if path.is_file()}
 
 
-def userspace():
-    """build/guest: library, tools, tests, as the guests run them."""
+def _cross_file(arch):
+    """For meson: the compiler of an architecture, and where its libraries are."""
+    compiler = rootfs.CROSS_COMPILER[arch]
+    cpu = compiler.partition("-")[0]
+    path = BUILD / f"{arch}.ini"
+    path.write_text(f"""[binaries]
+c = '{compiler}-gcc'
+ar = '{compiler}-ar'
+strip = '{compiler}-strip'
+pkg-config = 'pkgconf'
+[properties]
+pkg_config_libdir = '/usr/lib/{compiler}/pkgconfig:/usr/share/pkgconfig'
+[host_machine]
+system = 'linux'
+cpu_family = '{cpu}'
+cpu = '{cpu}'
+endian = 'little'
+""")
+    return ["--cross-file", f"/work/build/{path.name}", "-Digt_tests=enabled"]
+
+
+def userspace(kernel=None):
+    """build/guest: library, tools, tests, as the guests run them; for a kernel of another
+    architecture beside it."""
     if not (ROOT / "meson.build").exists():
         return
-    tree = rootfs.build_tree("7.2").get()
-    with locked("guest"):
-        log = BUILD / "guest.log"
-        if not (BUILD / "guest/build.ninja").exists():
-            shutil.rmtree(BUILD / "guest", ignore_errors=True)
-            run(tree, ["meson", "setup", "--werror", "/work/build/guest", "/work"],
-                "meson setup", log)
-        run(tree, ["ninja", "-C", "/work/build/guest"], "userspace", log)
+    name = kernel.guest if kernel else "guest"
+    cross = name != "guest"
+    tree = kernel.tree if cross else rootfs.build_tree("7.2").get()
+    with locked(name):
+        log = BUILD / f"{name}.log"
+        if not (BUILD / name / "build.ninja").exists():
+            shutil.rmtree(BUILD / name, ignore_errors=True)
+            run(tree, ["meson", "setup", "--werror", *(_cross_file(kernel.arch) if cross else []),
+                       f"/work/build/{name}", "/work"], "meson setup", log)
+        run(tree, ["ninja", "-C", f"/work/build/{name}"], "userspace", log)
 
 
 def warn(text):

@@ -79,6 +79,14 @@ def command_shell(args):
 
 
 def command_test(args):
+    if args.arch:
+        names = [name for name in kernel.cross_names() if name.split("-")[1] == args.arch]
+        wanted = [f"{part[0]}-{args.arch}" + "".join(part[1:]) for part in
+                  (name.partition("-") for name in args.named_kernels or [])]
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            raise SystemExit(f"bed: no kernel is {', '.join(unknown)}; there are {', '.join(names)}")
+        return tests.run(wanted or names, args.filter, groups.cross_groups())
     offered = groups.client_groups() if args.clients else None
     everything = not args.named_kernels and not args.filter and not args.clients
     return tests.run(args.kernel, args.filter, offered,
@@ -138,7 +146,11 @@ def parser():
     add("build", command_build, "build module, userspace and tests", KERNELS,
         [*every, nextkernel.NextKernel.name])
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
-    sub = add("test", command_test, "run the tests", KERNELS, every)
+    sub = add("test", command_test, "run the tests", KERNELS,
+              [*every, *(name.replace(f"-{arch}", "", 1) for arch in rootfs.CROSS
+                         for name in kernel.cross_names())])
+    sub.add_argument("--arch", choices=list(rootfs.CROSS),
+                     help="another architecture: kernels are 7.2 and 7.2-16k then")
     sub.add_argument("--clients", action="store_true",
                      help="only programs that use /dev/udmabuf or DRM nodes, on every kernel")
     sub.add_argument("--kmemleak", action="store_true",

@@ -142,6 +142,16 @@ def groups():
     ]
 
 
+# What the machines of other architectures run when no test is named.
+CROSS = ["zcgem_basic", "zcgem_dma", "zcgem_fault", "zcgem_memfd", "zcgem_mmap", "zcgem_prime",
+         "zcgem_submit", "zcgem_svm", "zcgem_udmabuf"]
+
+
+def cross_groups():
+    return [Group("smoke", "igt", timeout=900, programs=CROSS),
+            Group("others", "igt", timeout=3000, named=True)]
+
+
 def client_groups(everything=False):
     """Other people's programs, in root trees of their own; and how much of them a run of everything
     has."""

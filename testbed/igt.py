@@ -75,6 +75,27 @@ def _outcome(entry, warnings):
     return outcome
 
 
+def read_plain(kernel, text):
+    """The results of programs that ran without igt_runner."""
+    found, program, last, lines = [], "", None, []
+    for line in text.splitlines():
+        lines.append(line)
+        if match := re.match(r"Program: (.*)", line):
+            program, lines, last = match[1], [], len(found)
+        elif match := re.match(r"Subtest (\S+): (SUCCESS|SKIP|FAIL) \(([0-9.]+)s\)", line):
+            said = "\n".join(lines)
+            status = {"SUCCESS": PASS, "SKIP": SKIP}.get(match[2], FAIL)
+            found.append(Result(kernel, program, match[1], status,
+                                "" if status == PASS else _reason(said, []), float(match[3]),
+                                "" if status == PASS else said))
+            lines = []
+        elif (match := re.match(r"Status: (\d+)", line)) and \
+                (int(match[1]) not in (0, 77, 98) or len(found) == last):
+            found.append(Result(kernel, program, "", FAIL, f"it ended with status {match[1]}",
+                                detail="\n".join(lines[-20:])))
+    return found
+
+
 def read(kernel, directory, expected_skips, expected_kills):
     """The results in a directory of igt_runner.
 

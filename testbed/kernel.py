@@ -19,6 +19,10 @@ MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm
            "nd_pmem", "vivid", "kvm-amd"]
 
 
+# Debian testing's is the kernel that other architectures are tried with.
+CROSS = "7.2"
+
+
 def unpack_vmlinux(image):
     """The payload of a bzImage; QEMU starts the ELF file faster than the bzImage."""
     data = image.read_bytes()
@@ -35,6 +39,8 @@ def unpack_vmlinux(image):
 
 
 class Kernel:
+    arch = "amd64"
+    guest = "guest"     # what userspace is built in, below build/
     memory = "2G"
     qemu = []
     append = "kfence.sample_interval=20 slab_nomerge"   # compiled in, but off
@@ -109,6 +115,30 @@ class Kernel:
         return subset
 
 
+class CrossKernel(Kernel):
+    """A stock kernel of another architecture, such as 7.2-arm64-16k."""
+
+    def __init__(self, name):
+        self.name = name
+        _, self.arch, *_ = name.split("-")
+        self.guest = f"guest-{self.arch}"
+        flavour = name.partition("-")[2]
+        self.tree = rootfs.cross_tree(self.arch).get()
+        self.base = next(path for path in (self.tree / "opt/kernel").iterdir()
+                         if path.name.endswith("-" + flavour))
+        self.version = self.base.name
+        self.modules = self.base / "usr/lib/modules" / self.version
+
+    def image(self):
+        return self.modules / "vmlinuz.unsigned"
+
+
+def cross_names():
+    return [f"{CROSS}-{flavour}" for flavours in rootfs.CROSS.values() for flavour in flavours]
+
+
 def get(name):
-    """A stock kernel, or a debug kernel such as 6.12-debug."""
+    """A stock kernel, one of another architecture, or a debug kernel such as 6.12-debug."""
+    if name in cross_names():
+        return CrossKernel(name)
     return Kernel(name) if name in rootfs.SUITES else DebugKernel(name)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import selectors
 import shlex
 import shutil
@@ -26,6 +27,19 @@ QEMU = "qemu-system-x86_64"
 
 # Every message reaches the console.
 APPEND = "console=ttyS0 loglevel=7 panic=-1 no_timer_check tsc=reliable"
+
+
+class Arm64:
+    """What another architecture's machine has in the place of a PC's."""
+
+    qemu = ["qemu-system-aarch64", "-M", "virt"]
+    cpu = "max,pauth-impdef=on"
+    append = "console=ttyAMA0 loglevel=7 panic=-1 bed_status=console"
+
+
+CROSS = {"arm64": Arm64}
+# There is no device to end QEMU with a status: init says it on the console.
+STATUS = re.compile(r"bed: status (\d+)$", re.M)
 # What the kernel says when it starts init.
 INIT_BEGINS = "Run /init as init process"
 # Seconds for a kernel to come to init; 3 are usual.
@@ -98,10 +112,10 @@ class Outcome:
         return "\n".join(parts)
 
 
-def initrd(path, modules, job, extra=None):
+def initrd(path, modules, job, extra=None, tree=None):
     archive = initramfs.Archive()
     archive.device("dev/console", 5, 1)
-    archive.copy(rootfs.run_tree().get() / "usr/bin/busybox", "bin/busybox")
+    archive.copy((tree or rootfs.run_tree()).get() / "usr/bin/busybox", "bin/busybox")
     archive.symlink("bin/sh", "busybox")
     for applet in ("modprobe", "uname", "setsid", "kill"):
         archive.symlink(f"bin/{applet}", "busybox")
@@ -163,9 +177,16 @@ class Machine:
         self.out = self.directory / "out"
         self.out.mkdir()
         self.log = self.directory / "console.log"
-        initrd(self.directory / "initrd", modules, job, guestfiles.add if options.icount else None)
+        self.other = CROSS.get(kernel.arch)
+        initrd(self.directory / "initrd", modules, job, guestfiles.add if options.icount else None,
+               self._tree() if self.other else None)
         self.process = None
         self.output = bytearray()
+
+    def _tree(self):
+        """The guest's root tree."""
+        return (rootfs.cross_run_tree(self.kernel.arch) if self.other
+                else rootfs.tree_of(self.options.tree))
 
     def _channel(self):
         """A socket for us and the number of its other end, which QEMU inherits."""
@@ -175,16 +196,16 @@ class Machine:
 
     def _command(self):
         o = self.options
-        tcg = o.icount or accelerator(self.kernel) == "tcg"
+        tcg = o.icount or self.other or accelerator(self.kernel) == "tcg"
         words = ["bed_modules=" + o.modules] if o.modules else []
-        cmd = [QEMU, "-accel", "tcg" if tcg else "kvm", "-m", o.mem or self.kernel.memory,
+        cmd = [*(self.other.qemu if self.other else
+                 [QEMU, "-vga", o.vga, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]),
+               "-accel", "tcg" if tcg else "kvm", "-m", o.mem or self.kernel.memory,
                "-smp", str(o.smp), "-nodefaults", "-no-user-config", "-display", "none",
-               "-no-reboot", "-vga", o.vga,
-               "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-               "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
+               "-no-reboot", "-chardev", f"file,id=console,path={self.log}", "-serial", "chardev:console",
                "-kernel", str(self.kernel.image()), "-initrd", str(self.directory / "initrd")]
         # Clearing pages by rep stosb is slow in TCG.
-        cpu = o.cpu or ("max,-erms" if tcg else "max")
+        cpu = o.cpu or (self.other.cpu if self.other else "max,-erms" if tcg else "max")
         if o.icount:
             cpu += ",-rdrand,-rdseed"
             cmd += ["-icount", "shift=0,sleep=off", "-seed", "1",
@@ -193,8 +214,7 @@ class Machine:
             words += ["bed_io=serial", "nokaslr"]
         else:
             cmd += ["-device", "virtio-serial-pci"]
-            tree = rootfs.tree_of(o.tree)
-            for tag, path, access in (("root", self.root or tree.get(), ",readonly=on"),
+            for tag, path, access in (("root", self.root or self._tree().get(), ",readonly=on"),
                                       ("work", build.ROOT, ",readonly=on"),
                                       ("out", self.out, ""), ("share", self.share, "")):
                 if path:
@@ -216,7 +236,8 @@ class Machine:
             self.qmp, number = self._channel()
             cmd += ["-chardev", f"socket,id=qmp,fd={number}", "-mon", "chardev=qmp,mode=control"]
         cmd += ["-cpu", cpu, *self.kernel.qemu, *shlex.split(o.qemu)]
-        return cmd + ["-append", " ".join([APPEND, *words, o.append])]
+        append = self.other.append if self.other else APPEND
+        return cmd + ["-append", " ".join([append, *words, o.append])]
 
     def start(self):
         """Start the guest and wait for its init.
@@ -336,6 +357,10 @@ class Machine:
                 # QEMU ends with 1 when it can not start, as with a guest's status 0.
                 trouble = f"the guest never came to its init (QEMU: {status}) {said}".strip()
                 status = None
+            elif self.other:
+                said_status = STATUS.findall(log)
+                status = int(said_status[-1]) if said_status else None
+                trouble = None if said_status else "the guest ended without a status"
             elif status < 0 or not status & 1:
                 trouble = f"the guest ended without a status (QEMU: {status}) {said}".strip()
                 status = None

@@ -83,6 +83,25 @@ fi
 '''
 
 
+# For a machine of another architecture everything is built here by a cross compiler, with the
+# headers of that architecture's packages; its root tree is unpacked and runs no script.
+CROSS = {"arm64": ["arm64", "arm64-16k"]}
+CROSS_COMPILER = {"arm64": "aarch64-linux-gnu"}
+CROSS_HOOK = r'''
+cd /lib/modules
+for version in *; do
+	mkdir -p "/opt/kernel/$version"; cd "/opt/kernel/$version"
+	apt-get -q download "linux-base-$version:ARCH" "linux-binary-unsigned-$version:ARCH" \
+		"linux-modules-$version:ARCH"
+	for deb in *.deb; do dpkg -x "$deb" .; done
+	rm *.deb
+done
+'''
+CROSS_RUN = ["base-files", "dash", "bash", "coreutils", "grep", "sed", "mawk", "findutils",
+             "diffutils", "busybox-static", "kmod", "util-linux", "mount", "procps", "libdrm2",
+             "libpng16-16t64", "liburing2", "libc6", "libc-bin", "e2fsprogs"]
+
+
 class TreeError(Exception):
     """A tree could not be made."""
 
@@ -124,9 +143,10 @@ def mirror():
 
 
 class Tree:
-    def __init__(self, name, suite, packages, hook=None):
+    def __init__(self, name, suite, packages, hook=None, options=("--variant=apt",)):
         self.name, self.suite, self.packages, self.hook = name, suite, packages, hook
-        recipe = "\n".join([suite, *sorted(packages), *EXCLUDE, hook or ""])
+        self.options = options
+        recipe = "\n".join([suite, *sorted(packages), *EXCLUDE, hook or "", *options[1:]])
         digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         self.path = cache_dir() / f"{name}-{digest}"
         self.base = suite.removesuffix("-backports")
@@ -150,7 +170,7 @@ class Tree:
         print(f"bed: making root tree {self.name} from {self.suite} "
               f"({len(self.packages)} packages and what they need)", file=sys.stderr, flush=True)
         # A mount namespace of its own, so that nothing stays mounted in a tree that is given up.
-        cmd = ["unshare", "-m", "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory",
+        cmd = ["unshare", "-m", "mmdebstrap", "--mode=root", *self.options, "--format=directory",
                # Mirrors that keep a suite as it was on one day have stale Release files.
                "--aptopt=Acquire::Check-Valid-Until \"false\"",
                "--aptopt=Acquire::Languages \"none\"",
@@ -179,6 +199,21 @@ class Tree:
 def build_tree(kernel):
     extra = USERSPACE if kernel == "7.2" else []
     return Tree(f"build-{SUITES[kernel]}", SUITES[kernel], BUILD + extra, KERNEL_HOOK)
+
+
+def cross_tree(arch):
+    packages = ["make", "xz-utils", "perl", "gcc", "libc6-dev", "meson", "ninja-build", "pkgconf",
+                f"gcc-{CROSS_COMPILER[arch].replace('_', '-')}",
+                *(f"{name}:{arch}" for name in ("libc6-dev", "libdrm-dev", "libpng-dev",
+                                                "liburing-dev")),
+                *(f"linux-headers-{flavour}:{arch}" for flavour in CROSS[arch])]
+    return Tree(f"cross-{arch}-forky", "forky", packages, CROSS_HOOK.replace("ARCH", arch),
+                ("--variant=apt", f"--architectures=amd64,{arch}"))
+
+
+def cross_run_tree(arch):
+    return Tree(f"run-{arch}-forky", "forky", CROSS_RUN, None,
+                ("--variant=extract", f"--architectures={arch}"))
 
 
 def checks_tree():

@@ -22,7 +22,7 @@ OOM = """<4>[ 1.0] hog invoked oom-killer: gfp_mask=0x0
 
 
 class _Kernel:
-    name, kmemleak = "7.2", False
+    name, kmemleak, guest = "7.2", False, "guest"
 
 
 def _igt(tests_of_it, kind="igt", **options):

@@ -246,6 +246,17 @@ void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 	igt_assert_eq(now.fds, before->fds);
 }
 
+/* The descriptor of the subtest that runs. One that has skipped leaves it open, with its objects. */
+static int reopen_for_subtest(int fd)
+{
+	static int own = -1;
+
+	if (own >= 0)
+		close(own);
+	own = fd < 0 ? -1 : drm_reopen_driver(fd);
+	return own;
+}
+
 /**
  * zcgem_run_counted:
  * @fd: zcgem descriptor that stays open
@@ -258,12 +269,11 @@ void zcgem_check_leaks(int fd, const struct zcgem_snapshot *before)
 void zcgem_run_counted(int fd, void (*test)(int fd))
 {
 	struct zcgem_snapshot before;
-	int own;
 
+	reopen_for_subtest(-1);
 	zcgem_take_snapshot(fd, &before);
-	own = drm_reopen_driver(fd);
-	test(own);
-	close(own);
+	test(reopen_for_subtest(fd));
+	reopen_for_subtest(-1);
 	zcgem_check_leaks(fd, &before);
 }
 
@@ -277,14 +287,13 @@ void zcgem_run_counted(int fd, void (*test)(int fd))
  */
 void zcgem_run_refused(int fd, void (*test)(int fd))
 {
+	int own = reopen_for_subtest(fd);
 	struct zcgem_snapshot before;
-	int own;
 
-	own = drm_reopen_driver(fd);
 	zcgem_take_snapshot(own, &before);
 	test(own);
 	zcgem_check_leaks(own, &before);
-	close(own);
+	reopen_for_subtest(-1);
 }
 
 /**

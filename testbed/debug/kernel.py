@@ -54,6 +54,8 @@ def _processor_time():
 
 
 class DebugKernel:
+    arch = "amd64"
+    guest = "guest"
     # Every access and every lock is checked, under emulation.
     memory = "4G"
     slower = 6

@@ -8,8 +8,8 @@
  *
  *	address size pfn flags cache entry
  *
- * in hex, but size in bytes, and cache the memory type that the processor's PAT
- * gives the entry. In flags a letter stands for each bit that is set: p present
+ * in hex, but size in bytes, and cache the memory type that the processor's PAT,
+ * or MAIR, gives the entry. In flags a letter stands for each bit that is set: p present
  * to the processor, w writable, x executable, a accessed, d dirty, s special,
  * v devmap, u user-fault write-protected.
  */
@@ -30,7 +30,9 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#ifdef CONFIG_X86
 #include <asm/msr.h>
+#endif
 
 #define MAX_LEAVES	(1UL << 19)
 
@@ -198,6 +200,7 @@ static ssize_t walker_write(struct file *file, const char __user *buf, size_t si
 	return ret ?: size;
 }
 
+#ifdef CONFIG_X86
 static const char *cache_mode(const struct leaf *leaf)
 {
 	static const char * const types[] = {
@@ -217,6 +220,73 @@ static const char *cache_mode(const struct leaf *leaf)
 	rdmsr(MSR_IA32_CR_PAT, low, high);
 	return types[((((u64)high << 32) | low) >> (index * 8)) & 7];
 }
+
+static void show_bits(struct seq_file *m, const struct leaf *leaf)
+{
+	static const struct {
+		u64 bit;
+		char letter;
+	} bits[] = {
+		{ _PAGE_PRESENT, 'p' },
+		{ _PAGE_RW, 'w' },
+		{ _PAGE_ACCESSED, 'a' },
+		{ _PAGE_DIRTY, 'd' },
+		{ _PAGE_SPECIAL, 's' },
+		/* Kernels without pfn_t have no such bit. */
+#ifdef _PAGE_DEVMAP
+		{ _PAGE_DEVMAP, 'v' },
+#endif
+		/* From 7.3 on it is for more than write protection. */
+#ifdef _PAGE_UFFD_WP
+		{ _PAGE_UFFD_WP, 'u' },
+#else
+		{ _PAGE_UFFD, 'u' },
+#endif
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++)
+		seq_putc(m, leaf->entry & bits[i].bit ? bits[i].letter : '-');
+	seq_putc(m, leaf->entry & _PAGE_NX ? '-' : 'x');
+}
+#else
+/* Leaves of all sizes have the bits of small ones here. */
+static const char *cache_mode(const struct leaf *leaf)
+{
+#ifdef CONFIG_ARM64
+	switch (leaf->entry & PTE_ATTRINDX_MASK) {
+	case PTE_ATTRINDX(MT_NORMAL):
+	case PTE_ATTRINDX(MT_NORMAL_TAGGED):
+		return "WB";
+	case PTE_ATTRINDX(MT_NORMAL_NC):
+		return "WC";
+	}
+	return "UC";
+#else
+	return "?";
+#endif
+}
+
+static void show_bits(struct seq_file *m, const struct leaf *leaf)
+{
+	pte_t pte = __pte(leaf->entry);
+
+	seq_putc(m, pte_present(pte) ? 'p' : '-');
+	seq_putc(m, pte_write(pte) ? 'w' : '-');
+	seq_putc(m, pte_young(pte) ? 'a' : '-');
+	seq_putc(m, pte_dirty(pte) ? 'd' : '-');
+	seq_putc(m, pte_special(pte) ? 's' : '-');
+#ifdef PTE_DEVMAP
+	seq_putc(m, leaf->entry & PTE_DEVMAP ? 'v' : '-');
+#endif
+	seq_putc(m, '-');
+#ifdef CONFIG_ARM64
+	seq_putc(m, leaf->entry & PTE_UXN ? '-' : 'x');
+#else
+	seq_putc(m, pte_exec(pte) ? 'x' : '-');
+#endif
+}
+#endif
 
 static void *walker_start(struct seq_file *m, loff_t *pos)
 {
@@ -243,33 +313,10 @@ static void walker_stop(struct seq_file *m, void *v)
 
 static int walker_show(struct seq_file *m, void *v)
 {
-	static const struct {
-		u64 bit;
-		char letter;
-	} bits[] = {
-		{ _PAGE_PRESENT, 'p' },
-		{ _PAGE_RW, 'w' },
-		{ _PAGE_ACCESSED, 'a' },
-		{ _PAGE_DIRTY, 'd' },
-		{ _PAGE_SPECIAL, 's' },
-		/* Kernels without pfn_t have no such bit. */
-#ifdef _PAGE_DEVMAP
-		{ _PAGE_DEVMAP, 'v' },
-#endif
-		/* Of 7.3 on it is for more than write protection. */
-#ifdef _PAGE_UFFD_WP
-		{ _PAGE_UFFD_WP, 'u' },
-#else
-		{ _PAGE_UFFD, 'u' },
-#endif
-	};
 	const struct leaf *leaf = v;
-	unsigned int i;
 
 	seq_printf(m, "%lx %lu %lx ", leaf->address, leaf_size[leaf->level], leaf->pfn);
-	for (i = 0; i < ARRAY_SIZE(bits); i++)
-		seq_putc(m, leaf->entry & bits[i].bit ? bits[i].letter : '-');
-	seq_putc(m, leaf->entry & _PAGE_NX ? '-' : 'x');
+	show_bits(m, leaf);
 	seq_printf(m, " %s %llx\n", cache_mode(leaf), leaf->entry);
 	return 0;
 }
