@@ -449,7 +449,7 @@ static void bind_or_not(const char *file, const char *device)
 	char path[80];
 	int driver;
 
-	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/zcgem/%s", file);
+	snprintf(path, sizeof(path), "/sys/bus/zcgem/drivers/zcgem/%s", file);
 	driver = open(path, O_WRONLY | O_CLOEXEC);
 	igt_assert_fd(driver);
 	igt_assert_f(write(driver, device, strlen(device)) == (ssize_t)strlen(device),

@@ -15,7 +15,6 @@
 
 #include "zcgem_job.h"
 
-struct platform_device;
 struct shrinker;
 struct vfsmount;
 
@@ -65,9 +64,6 @@ struct zcgem_counters {
 struct zcgem_device {
 	/** @drm: The DRM device, with the reference count. */
 	struct drm_device drm;
-
-	/** @pdev: The platform device below it. */
-	struct platform_device *pdev;
 
 	/** @offsets: Places of objects in the device's file. */
 	struct drm_vma_offset_manager offsets;

@@ -3,7 +3,7 @@
  * DOC: overview
  *
  * zcgem wraps memory that a program already owns as GEM objects. It drives no
- * hardware: the device is a platform device of its own making, with a render node
+ * hardware: the device is on a bus of its own (zcgem_bus.c), with a render node
  * for everything and a card node for the dumb buffers that some clients ask for.
  *
  * From a client to the memory there are three layers, and none reaches round the
@@ -15,9 +15,8 @@
  * file, an object or a dma-buf of it is open.
  */
 
-#include <linux/dma-mapping.h>
+#include <linux/device/driver.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
@@ -29,6 +28,7 @@
 #include <drm/drm_print.h>
 #include <drm/drm_vma_manager.h>
 
+#include "zcgem_bus.h"
 #include "zcgem_compat.h"
 #include "zcgem_debugfs.h"
 #include "zcgem_fdinfo.h"
@@ -132,23 +132,22 @@ static int zcgem_offsets_init(struct zcgem_device *zdev)
 	return drmm_add_action_or_reset(drm, zcgem_offsets_release, core);
 }
 
-static int zcgem_probe(struct platform_device *pdev)
+static int zcgem_probe(struct device *dev)
 {
 	struct zcgem_device *zdev;
 	int ret;
 
-	zdev = devm_drm_dev_alloc(&pdev->dev, &zcgem_driver, struct zcgem_device, drm);
+	zdev = devm_drm_dev_alloc(dev, &zcgem_driver, struct zcgem_device, drm);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 
 	/* The processor copies, so what importers make of this device is no DMA either. */
-	zcgem_set_dma_coherent(&pdev->dev);
+	zcgem_set_dma_coherent(dev);
 
-	zdev->pdev = pdev;
 	spin_lock_init(&zdev->objects_lock);
 	init_waitqueue_head(&zdev->unmapped);
 	INIT_LIST_HEAD(&zdev->objects);
-	platform_set_drvdata(pdev, zdev);
+	dev_set_drvdata(dev, zdev);
 	ret = zcgem_offsets_init(zdev);
 	if (ret)
 		return ret;
@@ -166,7 +165,7 @@ static int zcgem_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
-	ret = zcgem_ttm_device_init(&zdev->ttm, &zcgem_ttm_funcs, &pdev->dev,
+	ret = zcgem_ttm_device_init(&zdev->ttm, &zcgem_ttm_funcs, dev,
 				    zdev->drm.anon_inode->i_mapping,
 				    zdev->drm.vma_offset_manager);
 	if (ret)
@@ -191,47 +190,31 @@ static int zcgem_probe(struct platform_device *pdev)
 	return 0;
 }
 
-static void zcgem_remove(struct platform_device *pdev)
+static int zcgem_remove(struct device *dev)
 {
-	struct zcgem_device *zdev = platform_get_drvdata(pdev);
+	struct zcgem_device *zdev = dev_get_drvdata(dev);
 
 	/* Unplugging waits for whoever is in the middle of something, and may wait for jobs. */
 	zcgem_jobs_cancel_device(zdev, -ENODEV);
 	drm_dev_unplug(&zdev->drm);
 	zcgem_jobs_cancel_device(zdev, -ENODEV);
+	return 0;
 }
 
-static struct platform_driver zcgem_platform_driver = {
-	.driver.name = "zcgem",
+static struct device_driver zcgem_device_driver = {
+	.name = "zcgem",
+	.owner = THIS_MODULE,
+	.mod_name = KBUILD_MODNAME,
 	.probe = zcgem_probe,
 	.remove = zcgem_remove,
 };
-
-#define ZCGEM_MAX_DEVICES	16
 
 static unsigned int num_devices = 1;
 module_param(num_devices, uint, 0444);
 MODULE_PARM_DESC(num_devices, "Number of devices, each with nodes of its own (1 to 16, default 1)");
 
-static struct platform_device *zcgem_pdevs[ZCGEM_MAX_DEVICES];
-
-static void zcgem_unregister_devices(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ZCGEM_MAX_DEVICES; i++)
-		platform_device_unregister(zcgem_pdevs[i]);
-}
-
 static int __init zcgem_init(void)
 {
-	/* No device reads this memory itself, so none of it is out of reach. */
-	struct platform_device_info info = {
-		.name = "zcgem",
-		.id = PLATFORM_DEVID_NONE,
-		.dma_mask = DMA_BIT_MASK(64),
-	};
-	unsigned int i;
 	int ret;
 
 	if (!num_devices || num_devices > ZCGEM_MAX_DEVICES)
@@ -240,37 +223,15 @@ static int __init zcgem_init(void)
 	ret = zcgem_objects_init();
 	if (ret)
 		return ret;
-	ret = platform_driver_register(&zcgem_platform_driver);
+	ret = zcgem_bus_init(&zcgem_device_driver, num_devices);
 	if (ret)
-		goto exit_objects;
-
-	for (i = 0; i < num_devices; i++) {
-		struct platform_device *pdev;
-
-		/* The first keeps the plain name, zcgem; then zcgem.1, zcgem.2 ... */
-		if (i)
-			info.id = i;
-		pdev = platform_device_register_full(&info);
-		if (IS_ERR(pdev)) {
-			ret = PTR_ERR(pdev);
-			goto unregister;
-		}
-		zcgem_pdevs[i] = pdev;
-	}
-	return 0;
-
-unregister:
-	zcgem_unregister_devices();
-	platform_driver_unregister(&zcgem_platform_driver);
-exit_objects:
-	zcgem_objects_exit();
+		zcgem_objects_exit();
 	return ret;
 }
 
 static void __exit zcgem_exit(void)
 {
-	zcgem_unregister_devices();
-	platform_driver_unregister(&zcgem_platform_driver);
+	zcgem_bus_exit(&zcgem_device_driver);
 
 	/* Whoever dropped the last fence may still be in zcgem_fence_release(). */
 	synchronize_rcu_tasks();

@@ -29,7 +29,6 @@
 #include <linux/jiffies.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
@@ -349,7 +348,7 @@ int zcgem_shrinker_init(struct zcgem_device *zdev)
 	idle_seconds = min(idle_seconds, ZCGEM_MAX_IDLE_SECONDS);
 
 	zdev->shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE,
-					"drm-zcgem:%s", dev_name(&zdev->pdev->dev));
+					"drm-zcgem:%s", dev_name(zdev->drm.dev));
 	if (!zdev->shrinker)
 		return -ENOMEM;
 	ret = list_lru_init_memcg(&zdev->lru, zdev->shrinker);

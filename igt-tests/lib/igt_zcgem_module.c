@@ -22,7 +22,7 @@ static void write_driver_file(const char *file, const char *device)
 	char path[80];
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/zcgem/%s", file);
+	snprintf(path, sizeof(path), "/sys/bus/zcgem/drivers/zcgem/%s", file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	igt_assert_f(fd >= 0, "%s: %m\n", path);
 	igt_assert_f(write(fd, device, strlen(device)) == (ssize_t)strlen(device),
@@ -32,7 +32,7 @@ static void write_driver_file(const char *file, const char *device)
 
 /**
  * zcgem_unbind:
- * @device: name of a platform device, "zcgem" or "zcgem.N"
+ * @device: name of a device, "zcgem" or "zcgem.N"
  *
  * Takes the device away from the driver, whoever uses it.
  */

@@ -71,10 +71,10 @@ int open_device(unsigned int number)
 	int fd = -1;
 
 	if (number)
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/zcgem.%u/drm/renderD*",
+		snprintf(path, sizeof(path), "/sys/bus/zcgem/devices/zcgem.%u/drm/renderD*",
 			 number);
 	else
-		snprintf(path, sizeof(path), "/sys/bus/platform/devices/zcgem/drm/renderD*");
+		snprintf(path, sizeof(path), "/sys/bus/zcgem/devices/zcgem/drm/renderD*");
 
 	if (!glob(path, 0, NULL, &found)) {
 		snprintf(node, sizeof(node), "/dev/dri/%s", strrchr(found.gl_pathv[0], '/') + 1);

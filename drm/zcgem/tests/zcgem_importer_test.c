@@ -11,9 +11,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
-#include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 
+#include "zcgem_bus.h"
 #include "zcgem_compat.h"
 #include "zcgem_device.h"
 #include "zcgem_object.h"
@@ -117,10 +117,10 @@ static int exporter_init(struct kunit *test)
 	struct exporter *exporter = kunit_kzalloc(test, sizeof(*exporter), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, exporter);
-	exporter->parent = bus_find_device_by_name(&platform_bus_type, NULL, "zcgem");
+	exporter->parent = bus_find_device_by_name(&zcgem_bus, NULL, "zcgem");
 	KUNIT_ASSERT_NOT_NULL(test, exporter->parent);
 	test->priv = exporter;
-	exporter->zdev = platform_get_drvdata(to_platform_device(exporter->parent));
+	exporter->zdev = dev_get_drvdata(exporter->parent);
 	KUNIT_ASSERT_NOT_NULL(test, exporter->zdev);
 	exporter->attachments = atomic_long_read(&exporter->zdev->counters.attachments);
 	exporter->dma_maps = atomic_long_read(&exporter->zdev->counters.dma_maps);

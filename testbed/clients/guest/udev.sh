@@ -111,11 +111,11 @@ held_by "0 0" "the kernel's udmabuf does when the name is its"
 set -- /dev/dri/renderD*
 lower=$1 higher=$2
 ln -f "$lower" /dev/udmabuf
-echo zcgem >/sys/bus/platform/drivers/zcgem/unbind
+echo zcgem >/sys/bus/zcgem/drivers/zcgem/unbind
 udevadm settle -t 20
 [ ! -e "$lower" ] && same /dev/udmabuf "$higher"
 result $? "when that one goes the other one has it" "$(ls -l /dev/udmabuf* /dev/dri)"
-echo zcgem >/sys/bus/platform/drivers/zcgem/bind
+echo zcgem >/sys/bus/zcgem/drivers/zcgem/bind
 udevadm settle -t 20
 same /dev/udmabuf "$lower"
 result $? "when it comes back it has the name again" "$(ls -l /dev/udmabuf* /dev/dri)"
