@@ -59,7 +59,7 @@
  * Description: No protection change gives more than the descriptor or object allows (class 9).
  *
  * SUBTEST: young-and-dirty
- * Description: Entries of a writable mapping need no more faults to be written, whoever sets the bits.
+ * Description: Entries of a writable mapping need no second fault when they are written.
  *
  * SUBTEST: exec
  * Description: PROT_EXEC maps as on other DRM nodes and what was written runs (class 9).
@@ -588,7 +588,7 @@ int igt_main()
 	igt_subtest("write-read-only")
 		zcgem_run_counted(fd, test_write_read_only);
 
-	igt_describe("Entries of a writable mapping need no more faults to be written, whoever sets the bits");
+	igt_describe("Entries of a writable mapping need no second fault when they are written");
 	igt_subtest("young-and-dirty")
 		zcgem_run_counted(fd, test_young_and_dirty);
 

@@ -106,8 +106,8 @@ static bool zcgem_memfd_scan(const struct zcgem_extents *extents, pgoff_t page, 
 
 /*
  * Do pages [page, end) of the object belong to a file of the list? @all: these are all that it
- * backs. shmem raises the inode's version before a punch returns; writing raises it too where
- * somebody looks, so another version proves nothing. hugetlbfs never does.
+ * backs. shmem raises the inode's version before a punch returns; writing raises it too
+ * after a query, so another version proves nothing. hugetlbfs never does.
  */
 static bool zcgem_memfd_file_current(struct zcgem_object *obj, unsigned int i, pgoff_t page,
 				     pgoff_t end, bool all)

@@ -212,7 +212,7 @@ static int zcgem_memfd_lock_inode(struct inode *inode)
 
 /*
  * Fill the holes of a hugetlb range through the file system, which reserves, and
- * pin with the inode lock held for reading, so that nobody punches new ones. The file
+ * pin with the inode lock held for reading, so that no process punches new ones. The file
  * system waits for that lock without minding signals.
  */
 static int zcgem_memfd_pin_hugetlb(struct zcgem_pages *pages, struct file *file,

@@ -15,7 +15,7 @@
  * longest segment and its boundary, and importers must not use the entries' pages.
  *
  * A device that cannot address all of the pages gets no list: the DMA layer would give
- * it other memory, bounce buffers, and nobody would see what it writes there. The same
+ * it other memory, bounce buffers, and what it writes there would be lost. The same
  * holds for all devices where the DMA layer bounces everything. Importers
  * that follow moves are there for DMA and are refused when they attach. The others may
  * want a kernel mapping only, as drivers of simple displays do, so they are refused when
@@ -243,8 +243,8 @@ static int zcgem_build_sgt(struct sg_table *sgt, struct device *dev,
 }
 
 /*
- * The DMA layer must not put other memory between the object and a coherent device: nobody
- * would copy what either side writes. For a device that is not coherent it cleans the caches
+ * The DMA layer must not put other memory between the object and a coherent device:
+ * neither side would see what the other writes. For a device that is not coherent it cleans the caches
  * here, of all that was written before, and invalidates them when the list is given back.
  */
 static int zcgem_map_sgt(struct zcgem_dma_map *map, struct device *dev)

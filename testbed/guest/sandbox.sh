@@ -5,7 +5,7 @@
 . /work/testbed/clients/guest/tap.sh
 example=/work/build/guest/userspace/examples/share_memfd
 zcgem=/work/build/guest/userspace/tools/zcgem
-# Where the loader looks for it needs /proc, if it is told so by the program.
+# Where the loader looks for it needs /proc, if the program says so.
 export LD_LIBRARY_PATH=/work/build/guest/userspace/libzcgem
 node=$(zcgem_node renderD)
 devno=$(printf '%d %d' "0x$(stat -c %t "$node")" "0x$(stat -c %T "$node")")

@@ -544,7 +544,7 @@ struct drm_zcgem_gem_advise {
  * fences are waited for and, for at most a second, importers that must unmap when they are
  * notified: since Linux 7.2 all that follow moves. Later attempts to map, attach or first
  * export it fail with EACCES; a kernel mapping, as displays' drivers make it, has zeroes.
- * Submits that use it end with EACCES; one that has not begun lets go of the memory at
+ * Submits that use it end with EACCES; one that has not begun releases the memory at
  * once, and its fence, which comes in its turn, is not waited for. May be called again, for
  * a newer count. Errors: EPERM if another client has made the object, EOPNOTSUPP for an
  * imported one, EINTR with the object revoked but fences perhaps still pending. Since
