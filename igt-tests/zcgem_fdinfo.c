@@ -100,6 +100,7 @@ struct fdinfo {
 	char driver[32];
 	uint64_t client;
 	unsigned int engines;
+	uint64_t capacity;
 	uint64_t busy;
 	uint64_t bytes[REGIONS][FIGURES];
 	unsigned int lines[REGIONS][FIGURES];
@@ -129,6 +130,8 @@ static void parse_line(struct fdinfo *info, const char *line)
 		return;
 	}
 	info->engines += !strncmp(line, "drm-engine-", 11);
+	if (sscanf(line, "drm-engine-capacity-copy: %llu", &value) == 1)
+		info->capacity = value;
 	if (sscanf(line, "drm-engine-copy: %llu ns", &value) == 1)
 		info->busy = value;
 	if (sscanf(line, "%63[^:]: %llu %15s", key, &value, unit) < 2)
@@ -591,7 +594,9 @@ static void test_gputop(int fd)
 
 	igt_require_f(!system("command -v gputop >/dev/null"), "no gputop\n");
 	read_fdinfo(fd, &info);
-	igt_assert_eq(info.engines, 1);
+	/* the engine and its capacity */
+	igt_assert_eq(info.engines, 2);
+	igt_assert_lt_u64(0, info.capacity);
 	igt_assert_eq_u64(info.busy, 0);
 
 	/* it shows clients that have used an engine */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,7 @@
 #include <xf86drm.h>
 
 #include "igt.h"
+#include "igt_debugfs.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_blocked.h"
 #include "igt_zcgem_submit.h"
@@ -61,6 +63,12 @@
  *
  * SUBTEST: names
  * Description: A sync_file tells the driver and the timeline, also when its client has gone.
+ *
+ * SUBTEST: at-once
+ * Description: A small submit with nothing to wait for is done by the call, but not before others of its queue.
+ *
+ * SUBTEST: table
+ * Description: debugfs shows the queues with submits, and what they wait for.
  *
  * SUBTEST: priorities
  * Description: A submit waits for one of lower priority that it depends on.
@@ -423,13 +431,17 @@ static void test_too_many_fences(int fd)
 static void test_names(int fd)
 {
 	int client = drm_reopen_driver(fd), file;
-	struct drm_zcgem_sync out = { .handle = syncobj_new(client) };
-	struct drm_zcgem_op op = zcgem_op_fill32(zcgem_create(client, PAGES(1), 0), 0, 4, 1);
 	char driver[32], timeline[32];
+	struct blocked b;
 
-	igt_assert_eq(__zcgem_submit_syncs(client, &op, NULL, &out), 0);
-	file = syncobj_file(client, out.handle);
+	/* what waits has a fence of its own */
+	blocked_start(client, &b, false);
+	file = syncobj_file(client, b.out);
+	sync_file_names(file, driver, timeline);
+	igt_assert(!strcmp(driver, "zcgem") && !strcmp(timeline, "copy"));
+	blocked_release(client, &b);
 	igt_assert_eq(sync_file_wait(file), 1);
+	blocked_close(client, &b);
 	close(client);
 
 	/* kernels may forget the names of what has signalled, but not misread them */
@@ -438,6 +450,60 @@ static void test_names(int fd)
 	igt_assert(!strcmp(driver, "zcgem") || !strcmp(driver, "detached-driver"));
 	igt_assert(!strcmp(timeline, "copy") || !strcmp(timeline, "signaled-timeline"));
 	close(file);
+}
+
+static void test_at_once(int fd)
+{
+	const struct drm_zcgem_sync out = { .handle = syncobj_new(fd) };
+	uint32_t handle = zcgem_create(fd, PAGES(16), 0);
+	uint32_t *map = zcgem_mmap(fd, handle, PAGES(16), PROT_READ | PROT_WRITE);
+	struct drm_zcgem_op op = zcgem_op_fill32(handle, 0, PAGES(16), 1);
+	struct blocked b;
+
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &out), 0);
+	igt_assert_eq_u32(map[0], 1);
+	igt_assert_eq_u32(map[PAGES(16) / 4 - 1], 1);
+	igt_assert_eq(syncobj_wait_for(fd, out.handle, 0, 0), 0);
+	igt_assert_eq(syncobj_error(fd, out.handle), 0);
+	igt_assert_eq(__zcgem_wait(fd, handle, DRM_ZCGEM_WAIT_WRITE, 0), 0);
+
+	/* behind one that waits, on another object */
+	blocked_start(fd, &b, false);
+	op.pattern = 2;
+	igt_assert_eq(__zcgem_submit_syncs(fd, &op, NULL, &out), 0);
+	igt_assert_eq(syncobj_wait_for(fd, out.handle, 0, 0), -ETIME);
+	igt_assert_eq_u32(map[0], 1);
+	blocked_release(fd, &b);
+	igt_assert_eq(syncobj_error(fd, out.handle), 0);
+	igt_assert_eq_u32(map[0], 2);
+	blocked_close(fd, &b);
+	syncobj_free(fd, out.handle);
+	munmap(map, PAGES(16));
+}
+
+static void test_table(int fd)
+{
+	int dir = igt_debugfs_dir(fd), len;
+	char text[4096], *row;
+	unsigned int jobs;
+	struct blocked b;
+
+	igt_assert_fd(dir);
+	blocked_start(fd, &b, false);
+	zcgem_submit_op(fd, zcgem_op_fill32(b.other, 0, 4, 1));
+	/* it is known what a submit waits for when it has become the first */
+	len = igt_debugfs_simple_read(dir, "zcgem_jobs", text, sizeof(text));
+	igt_assert_lt(0, len);
+	row = strstr(text, "waits for 1 fences");
+	igt_assert_f(row, "%s", text);
+	while (row > text && row[-1] != '\n')
+		row--;
+	igt_assert_eq(sscanf(row, "%*u %*u %u", &jobs), 1);
+	igt_assert_eq_u32(jobs, 2);
+	blocked_release(fd, &b);
+	zcgem_wait(fd, b.other);
+	blocked_close(fd, &b);
+	close(dir);
 }
 
 static void test_priorities(int fd)
@@ -518,6 +584,14 @@ int igt_main()
 	igt_describe("A sync_file tells the driver and the timeline, also when its client has gone");
 	igt_subtest("names")
 		zcgem_run_counted(fd, test_names);
+
+	igt_describe("A small submit with nothing to wait for is done by the call, but not before others of its queue");
+	igt_subtest("at-once")
+		zcgem_run_counted(fd, test_at_once);
+
+	igt_describe("debugfs shows the queues with submits, and what they wait for");
+	igt_subtest("table")
+		zcgem_run_counted(fd, test_table);
 
 	igt_describe("A submit waits for one of lower priority that it depends on");
 	igt_subtest("priorities")

@@ -14,15 +14,15 @@
  *
  * - with no lock held, prepare() mirrors the ranges, which takes mmap_lock and may fault;
  * - with dma_resv held the page numbers are installed like any other object's;
- * - with the engine's notifier_lock held for reading as well, still_valid() is asked, and
- *   only if it says yes is the fence of the use published, before notifier_lock is
- *   released. Else everything is unlocked and starts again.
+ * - with the client's spinlock held as well, still_valid() is asked, and only if it says yes
+ *   is the job put on the object's list, before that lock is released. Else everything is
+ *   unlocked and starts again.
  *
- * A notifier makes the pages stale with notifier_lock held for writing, and then waits for
- * the object's fences. So it either sees the fence of a use, or that use sees stale pages.
+ * A notifier makes the pages stale with that lock held, and then waits for the jobs on the
+ * object's list. So it either sees the job of a use, or that use sees stale pages.
  * It is called with mmap_lock, i_mmap_rwsem or a folio's lock held and in reclaim: it takes
- * no dma_resv and allocates nothing, and so nothing may be allocated under notifier_lock,
- * nor on the way to the signal of a fence of such an object.
+ * no dma_resv, allocates nothing, and meets no lock but those of the client, under which
+ * nothing sleeps. Nothing on the way to the signal of a fence may allocate.
  *
  * A job is as long as its client likes, and there may be many before it in its queue. The
  * owner, a task of the address space, changes its own memory: it waits for a second, and then
@@ -102,10 +102,12 @@ struct zcgem_svm_notifier {
 };
 
 struct zcgem_svm {
+	/* Whose jobs use it, and whose lock says whether it is valid. */
+	struct zcgem_client *client;
 	struct mm_struct *mm;
 	/* How long strangers wait for jobs, whatever object of the user they meet. */
 	struct zcgem_patience *patience;
-	/* Counts invalidations. Under notifier_lock. */
+	/* Counts invalidations. Under the client's lock. */
 	u64 generation;
 	/* As the client has them. */
 	unsigned int nr_ranges;
@@ -116,63 +118,39 @@ struct zcgem_svm {
 	struct zcgem_svm_notifier *notifiers;
 };
 
-/* How long jobs may go on while the owner waits in a notifier, jiffies. */
+/* How long the owner waits for jobs in a notifier, jiffies. */
 #define ZCGEM_SVM_PATIENCE	HZ
 
-static void zcgem_svm_end_jobs(struct zcgem_object *obj, int error)
+static bool zcgem_svm_is_late(struct zcgem_client *client, u32 priority, u64 seqno)
 {
-	zcgem_jobs_expedite(obj, error);
-	dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
-			      MAX_SCHEDULE_TIMEOUT);
+	bool late;
+
+	spin_lock(&client->lock);
+	late = seqno <= client->queues[priority].late;
+	spin_unlock(&client->lock);
+	return late;
 }
 
-static void zcgem_svm_wait_for_owner(struct zcgem_object *obj, bool gone)
-{
-	struct dma_resv *resv = obj->bo.base.resv;
-
-	if (dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP))
-		return;
-	if (!gone && !zcgem_jobs_are_late(obj) &&
-	    dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false, ZCGEM_SVM_PATIENCE) > 0)
-		return;
-	zcgem_svm_end_jobs(obj, gone ? -ECANCELED : -ETIMEDOUT);
-}
-
-/* Waits as long as the user's budget allows. Returns whether the fence has signalled. */
-static bool zcgem_svm_spend_patience(struct zcgem_svm *svm, struct dma_fence *fence)
+/* Waits for one job as long as whoever is here does, and has it ended then. */
+static void zcgem_svm_wait(struct zcgem_svm *svm, u32 priority, struct dma_fence *fence,
+			   bool stranger, bool gone)
 {
 	u64 start = ktime_get_ns();
-	long left;
+	long left = ZCGEM_SVM_PATIENCE;
 
-	left = dma_fence_wait_timeout(fence, false,
-				      nsecs_to_jiffies(zcgem_patience_left(svm->patience)));
-	zcgem_patience_spend(svm->patience, ktime_get_ns() - start);
-	return left > 0;
-}
+	if (gone || (!stranger && zcgem_svm_is_late(svm->client, priority, fence->seqno)))
+		left = 0;
+	else if (stranger)
+		left = nsecs_to_jiffies(zcgem_patience_left(svm->patience));
 
-/* Returns whether all is over. The pages are marked, so another job does not begin on them. */
-static bool zcgem_svm_wait_for_stranger(struct zcgem_object *obj, bool may_sleep)
-{
-	struct dma_fence *running[ZCGEM_PRIORITIES] = {};
-	struct zcgem_svm *svm = obj->backing;
-	unsigned int i;
-	bool over;
-
-	over = zcgem_jobs_yield(obj, -EAGAIN, may_sleep, running);
-	for (i = 0; i < ARRAY_SIZE(running); i++) {
-		struct dma_fence *fence = running[i];
-
-		if (!fence)
-			continue;
-		if (!may_sleep) {
-			over = false;
-		} else if (!zcgem_svm_spend_patience(svm, fence)) {
-			zcgem_jobs_expedite(obj, -ETIMEDOUT);
-			dma_fence_wait(fence, false);
-		}
-		dma_fence_put(fence);
-	}
-	return over;
+	left = dma_fence_wait_timeout(fence, false, left);
+	if (stranger)
+		zcgem_patience_spend(svm->patience, ktime_get_ns() - start);
+	if (left > 0)
+		return;
+	zcgem_client_expedite(svm->client, priority, fence->seqno,
+			      gone ? -ECANCELED : -ETIMEDOUT);
+	dma_fence_wait(fence, false);
 }
 
 static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
@@ -181,28 +159,39 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 {
 	struct zcgem_object *obj =
 		container_of(notifier, struct zcgem_svm_notifier, base)->obj;
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	bool may_sleep = mmu_notifier_range_blockable(range);
+	struct dma_fence *fences[ZCGEM_PRIORITIES] = {};
+	bool may_sleep = mmu_notifier_range_blockable(range), over = true;
 	struct zcgem_svm *svm = obj->backing;
+	bool gone, stranger;
+	u32 i;
 
 	/* A reader need not care that a page cannot be written any more. */
 	if (obj->readonly && range->event == MMU_NOTIFY_PROTECTION_PAGE)
 		return true;
+	gone = range->event == MMU_NOTIFY_RELEASE ||
+	       (current->mm == svm->mm && fatal_signal_pending(current));
+	stranger = !gone && current->mm != svm->mm;
 
-	if (may_sleep)
-		down_write(&engine->notifier_lock);
-	else if (!down_write_trylock(&engine->notifier_lock))
-		return false;
+	spin_lock(&svm->client->lock);
 	mmu_interval_set_seq(notifier, cur_seq);
 	svm->generation++;
-	up_write(&engine->notifier_lock);
-
+	zcgem_jobs_yield(obj, stranger || gone, gone ? -ECANCELED : -EAGAIN, fences);
+	spin_unlock(&svm->client->lock);
 	trace_zcgem_invalidate(obj);
-	if (range->event != MMU_NOTIFY_RELEASE && (current->mm != svm->mm || !may_sleep))
-		return zcgem_svm_wait_for_stranger(obj, may_sleep);
-	zcgem_svm_wait_for_owner(obj, range->event == MMU_NOTIFY_RELEASE ||
-				 fatal_signal_pending(current));
-	return true;
+	zcgem_client_end_jobs(svm->client);
+
+	for (i = 0; i < ZCGEM_PRIORITIES; i++) {
+		if (!fences[i])
+			continue;
+		if (may_sleep) {
+			zcgem_svm_wait(svm, i, fences[i], stranger, gone);
+		} else {
+			zcgem_client_expedite(svm->client, i, fences[i]->seqno, -ECANCELED);
+			over &= dma_fence_is_signaled(fences[i]);
+		}
+		dma_fence_put(fences[i]);
+	}
+	return over;
 }
 
 static const struct mmu_interval_notifier_ops zcgem_svm_notifier_ops = {
@@ -257,35 +246,32 @@ static int zcgem_svm_check_vmas(struct zcgem_object *obj, struct mm_struct *mm,
 }
 
 /*
- * Look at the pages, which is only allowed while the notifier is kept from returning.
+ * Look at the pages, which is only allowed while the notifier is kept from returning. To mark pages
+ * of these kinds dirty is to set a bit, so a spinlock will do.
  * Return: 0, -EBUSY if they are stale by now, -EFAULT.
  */
 static int zcgem_svm_take(struct zcgem_object *obj, const struct hmm_range *hmm)
 {
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
 	unsigned long i, npages = (hmm->end - hmm->start) >> PAGE_SHIFT;
+	struct zcgem_svm *svm = obj->backing;
 	struct folio *last = NULL;
 	int ret = 0;
 
-	down_read(&engine->notifier_lock);
-	if (mmu_interval_read_retry(hmm->notifier, hmm->notifier_seq)) {
-		up_read(&engine->notifier_lock);
-		return -EBUSY;
-	}
-	for (i = 0; i < npages; i++) {
+	spin_lock(&svm->client->lock);
+	if (mmu_interval_read_retry(hmm->notifier, hmm->notifier_seq))
+		ret = -EBUSY;
+	for (i = 0; i < npages && !ret; i++) {
 		struct page *page = hmm_pfn_to_page(hmm->hmm_pfns[i]);
 
-		if (!(hmm->hmm_pfns[i] & HMM_PFN_VALID) || is_zone_device_page(page)) {
+		if (!(hmm->hmm_pfns[i] & HMM_PFN_VALID) || is_zone_device_page(page))
 			ret = -EFAULT;
-			break;
-		}
-		if (obj->readonly || page_folio(page) == last)
+		if (ret || obj->readonly || page_folio(page) == last)
 			continue;
 		last = page_folio(page);
 		if (!folio_test_dirty(last))
 			folio_mark_dirty(last);
 	}
-	up_read(&engine->notifier_lock);
+	spin_unlock(&svm->client->lock);
 	return ret;
 }
 
@@ -388,15 +374,13 @@ static int zcgem_svm_mirror_range(struct zcgem_object *obj, struct zcgem_svm_ran
 	return ret;
 }
 
-static u64 zcgem_svm_generation(struct zcgem_object *obj)
+static u64 zcgem_svm_generation(struct zcgem_svm *svm)
 {
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_svm *svm = obj->backing;
 	u64 generation;
 
-	down_read(&engine->notifier_lock);
+	spin_lock(&svm->client->lock);
 	generation = svm->generation;
-	up_read(&engine->notifier_lock);
+	spin_unlock(&svm->client->lock);
 	return generation;
 }
 
@@ -415,10 +399,10 @@ static struct zcgem_pages *zcgem_svm_mirror(struct zcgem_object *obj, unsigned l
 			return ERR_PTR(-ENOMEM);
 
 		ret = 0;
-		pages->generation = zcgem_svm_generation(obj);
+		pages->generation = zcgem_svm_generation(svm);
 		for (i = 0; i < svm->nr_ranges && !ret; i++)
 			ret = zcgem_svm_mirror_range(obj, &svm->ranges[i], pages, pfns);
-		if (!ret && zcgem_svm_generation(obj) == pages->generation) {
+		if (!ret && zcgem_svm_generation(svm) == pages->generation) {
 			zcgem_pages_seal(pages);
 			return pages;
 		}
@@ -460,7 +444,7 @@ static struct zcgem_pages *zcgem_svm_acquire(struct zcgem_object *obj)
 	return ERR_PTR(-EAGAIN);
 }
 
-/* Without notifier_lock the answer may be old. */
+/* Without the client's lock the answer may be old. */
 static bool zcgem_svm_still_valid(struct zcgem_object *obj)
 {
 	struct zcgem_svm *svm = obj->backing;
@@ -487,6 +471,7 @@ static void zcgem_svm_retire(struct zcgem_object *obj)
 static void zcgem_svm_free(struct zcgem_svm *svm)
 {
 	mmdrop(svm->mm);
+	zcgem_client_put(svm->client);
 	if (svm->patience)
 		zcgem_patience_put(svm->patience);
 	zcgem_table_free(svm->notifiers);
@@ -555,7 +540,8 @@ static int zcgem_svm_make_notifiers(struct zcgem_svm *svm)
 	return svm->notifiers ? 0 : -ENOMEM;
 }
 
-static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *ranges,
+static struct zcgem_svm *zcgem_svm_alloc(struct zcgem_client *client,
+					 const struct drm_zcgem_userptr_range *ranges,
 					 unsigned int nr_ranges)
 {
 	struct zcgem_svm *svm;
@@ -564,6 +550,8 @@ static struct zcgem_svm *zcgem_svm_alloc(const struct drm_zcgem_userptr_range *r
 	svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
 	if (!svm)
 		return NULL;
+	svm->client = client;
+	kref_get(&client->kref);
 	svm->mm = current->mm;
 	mmgrab(svm->mm);
 	svm->patience = zcgem_patience_get(current_uid());
@@ -606,7 +594,7 @@ static int zcgem_svm_watch(struct zcgem_object *obj)
 
 /**
  * zcgem_svm_create() - Make an object that mirrors the caller's address ranges.
- * @zdev: the device
+ * @client: who makes it
  * @ranges: page aligned ranges that do not wrap around
  * @nr_ranges: how many, at least one
  * @size: sum of their sizes, bytes
@@ -615,17 +603,18 @@ static int zcgem_svm_watch(struct zcgem_object *obj)
  * Return: the object, mirrored once, or an ERR_PTR() with an errno that
  * &struct drm_zcgem_gem_wrap_userptr names.
  */
-struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
+struct zcgem_object *zcgem_svm_create(struct zcgem_client *client,
 				      const struct drm_zcgem_userptr_range *ranges,
 				      unsigned int nr_ranges, u64 size, bool readonly)
 {
+	struct zcgem_device *zdev = client->zdev;
 	struct zcgem_object *obj;
 	struct zcgem_svm *svm;
 	int ret;
 
 	if (!zcgem_has_engine())
 		return ERR_PTR(zcgem_refuse(&zdev->drm, -EOPNOTSUPP, "the module has engine=0"));
-	svm = zcgem_svm_alloc(ranges, nr_ranges);
+	svm = zcgem_svm_alloc(client, ranges, nr_ranges);
 	if (!svm)
 		return ERR_PTR(-ENOMEM);
 	obj = zcgem_object_alloc(zdev, &zcgem_svm_ops, svm);

@@ -297,6 +297,7 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
 /**
  * zcgem_userptr_create() - Make an object of the caller's address ranges.
  * @zdev: the device
+ * @client: who makes it
  * @args: the ioctl's argument
  *
  * With %DRM_ZCGEM_WRAP_SVM the ranges are only read here, and zcgem_svm_create() does
@@ -306,6 +307,7 @@ static struct zcgem_object *zcgem_userptr_finish(struct zcgem_device *zdev,
  * &struct drm_zcgem_gem_wrap_userptr names.
  */
 struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
+					  struct zcgem_client *client,
 					  const struct drm_zcgem_gem_wrap_userptr *args)
 {
 	struct zcgem_userptr *userptr;
@@ -342,7 +344,7 @@ struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
 		cond_resched();
 	}
 	if (args->flags & DRM_ZCGEM_WRAP_SVM) {
-		obj = zcgem_svm_create(zdev, userptr->ranges, userptr->nr_ranges,
+		obj = zcgem_svm_create(client, userptr->ranges, userptr->nr_ranges,
 				       userptr->size, userptr->readonly);
 		zcgem_userptr_free(userptr);
 		return obj;

@@ -59,18 +59,18 @@ static void zcgem_written(const struct zcgem_job_object *o, void *start, u64 byt
 }
 
 /* Returns how many bytes were done, 0 if memory has failed. */
-static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
+static u64 zcgem_piece(struct zcgem_job *job, const struct drm_zcgem_op *op)
 {
 	u64 bytes = min(op->size - job->column, ZCGEM_PIECE);
 	void *dst, *src;
 
-	dst = zcgem_locate(&job->objects[op->dst],
+	dst = zcgem_locate(&job->objects[op->dst_handle],
 			   op->dst_offset + job->row * op->dst_pitch + job->column, &bytes);
 
 	if (!dst)
 		return 0;
 	if (op->type == DRM_ZCGEM_OP_COPY) {
-		src = zcgem_locate(&job->objects[op->src],
+		src = zcgem_locate(&job->objects[op->src_handle],
 				   op->src_offset + job->row * op->src_pitch + job->column,
 				   &bytes);
 		if (!src || copy_mc_to_kernel(dst, src, bytes))
@@ -80,7 +80,7 @@ static u64 zcgem_piece(struct zcgem_job *job, const struct zcgem_op *op)
 	} else {
 		memset64(dst, op->pattern, bytes / sizeof(u64));
 	}
-	zcgem_written(&job->objects[op->dst], dst, bytes);
+	zcgem_written(&job->objects[op->dst_handle], dst, bytes);
 	return bytes;
 }
 
@@ -96,11 +96,11 @@ bool zcgem_job_step(struct zcgem_job *job)
 
 	/* Rows may be short, but each costs something. */
 	while (done < ZCGEM_PIECE) {
-		const struct zcgem_op *op = &job->ops[job->op];
+		const struct drm_zcgem_op *op = &job->ops[job->op];
 		u64 bytes = zcgem_piece(job, op);
 
 		if (!bytes) {
-			zcgem_deps_abort(&job->deps, -EHWPOISON);
+			zcgem_job_abort(job, -EHWPOISON);
 			return false;
 		}
 		done += bytes + SZ_1K;

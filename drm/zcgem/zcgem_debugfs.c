@@ -5,8 +5,10 @@
  * zcgem_stats has what exists on the device, one "name: value" a line; everything
  * in it but evictions and watch_looks is zero when no object is left. zcgem_objects is a table of
  * the objects, with the number of extents in classes of size at the end of a row.
+ * zcgem_jobs is a table of the queues that have jobs: how many, since when the oldest has been
+ * there, what it does, and one of the fences that it waits for.
  *
- * A row is printed under the object's dma_resv; no lock is held from row to row, so
+ * A row of objects is printed under the object's dma_resv; no lock is held from row to row, so
  * rows belong to different moments.
  */
 
@@ -123,6 +125,52 @@ static void zcgem_objects_advance(struct zcgem_objects_iter *iter)
 	cond_resched();
 }
 
+static void zcgem_show_queue(struct seq_file *m, struct zcgem_queue *queue)
+{
+	struct zcgem_client *client = queue->client;
+	u64 context = 0, seqno = 0;
+	const char *state = "ready";
+	struct zcgem_job *job;
+	unsigned int age = 0;
+	u32 pending = 0;
+
+	spin_lock(&client->lock);
+	job = list_first_entry_or_null(&queue->jobs, struct zcgem_job, link);
+	if (job) {
+		age = jiffies_to_msecs(jiffies - job->submitted);
+		if (READ_ONCE(job->state) == ZCGEM_JOB_RUNS)
+			state = "runs";
+		else
+			pending = zcgem_deps_pending(&job->deps, &context, &seqno);
+	}
+	spin_unlock(&client->lock);
+	if (!job)
+		return;
+
+	seq_printf(m, "%8llu %8u %5d %10u ", client->id, queue->priority,
+		   atomic_read(&queue->nr_jobs), age);
+	if (pending)
+		seq_printf(m, "waits for %u fences, one is %llu:%llu\n", pending, context, seqno);
+	else
+		seq_printf(m, "%s\n", state);
+}
+
+static int zcgem_jobs_show(struct seq_file *m, void *data)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct zcgem_engine *engine = &to_zcgem(entry->dev)->engine;
+	struct zcgem_client *client;
+	unsigned int i;
+
+	seq_puts(m, "  client priority  jobs oldest(ms) state\n");
+	mutex_lock(&engine->clients_lock);
+	list_for_each_entry(client, &engine->clients, link)
+		for (i = 0; i < ZCGEM_PRIORITIES; i++)
+			zcgem_show_queue(m, &client->queues[i]);
+	mutex_unlock(&engine->clients_lock);
+	return 0;
+}
+
 static void zcgem_objects_rewind(struct zcgem_objects_iter *iter)
 {
 	if (iter->obj)
@@ -206,6 +254,7 @@ static const struct file_operations zcgem_objects_fops = {
 
 static const struct drm_debugfs_info zcgem_debugfs_files[] = {
 	{ "zcgem_stats", zcgem_stats_show },
+	{ "zcgem_jobs", zcgem_jobs_show },
 };
 
 /**

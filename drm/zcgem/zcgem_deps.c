@@ -2,184 +2,132 @@
 /**
  * DOC: dependencies
  *
- * Stands between the fences that a job waits for and the scheduler, which sees one
- * fence, "ready", that always signals in bounded time: a fence that clients can make
- * (sw_sync, or a driver's that hangs) may never signal, and eviction, revocation, exit
- * and memory reclaim would wait for ever behind it. Ready signals when
+ * The fences that a job waits for. An error of one that the client has named is the job's; errors
+ * of fences that are merely found on an object are their owners' business.
  *
- * - all fences have signalled; or
- * - fences that are not the driver's own are left after ZCGEM_IN_FENCE_SECONDS; or
- * - the job is cancelled.
+ * A fence that clients can make (sw_sync, or a driver's that hangs) may never signal, and eviction,
+ * revocation, exit and memory reclaim would wait for ever behind it. So fences that are not the
+ * driver's own are waited for ZCGEM_IN_FENCE_SECONDS from the submit on and no longer. Own ones
+ * have no limit, since each of them is bounded by this and by ZCGEM_JOB_SECONDS.
  *
- * In the last two cases, and when a fence that the client has named has failed, there is
- * an error and the job must not run. Errors of fences that are merely found on an object
- * are their owners' business. The driver's own fences are waited for without a limit of
- * time, since each of them is bounded by these rules.
+ * Fence containers are taken apart, so that own fences are recognised in them. What is found more
+ * than once is waited for once: whenever the table is full it is sorted, and of fences on objects
+ * only the last one of a context is kept, of those that the client has named each. So chains of the
+ * same timeline that are named a thousand times are no million fences; there are at most
+ * ZCGEM_MAX_DEPS.
  *
- * Fence containers are taken apart, so that own fences are recognised in them, and what
- * is found more than once is waited for once: chains of the same timeline that are named
- * a thousand times would be a million fences else. Of fences on objects only the last one
- * of a context counts; of those that the client has named each does, for its error. A
- * hash finds them; there are at most ZCGEM_MAX_DEPS. Callbacks run with a fence's lock
- * held and interrupts off; the rest in process context, where only filling the table
- * allocates.
+ * Callbacks are added when the job has become the first of its queue, so that a fence has no more
+ * of them than there are queues. They run with a fence's lock held and interrupts off. Only adding
+ * fences allocates.
  */
 
 #include <linux/dma-fence-unwrap.h>
-#include <linux/hash.h>
-#include <linux/jiffies.h>
-#include <linux/log2.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/string.h>
 
 #include "zcgem_deps.h"
 #include "zcgem_extents.h"
 #include "zcgem_fence.h"
+#include "zcgem_job.h"
 
 struct zcgem_dep {
 	struct dma_fence_cb cb;
 	struct dma_fence *fence;
 	struct zcgem_deps *deps;
 	bool is_explicit;
-	bool own;
 };
 
-/* Powers of two. */
 #define ZCGEM_DEPS_FIRST	4U
 #define ZCGEM_MAX_DEPS		65536U
 
-#define ZCGEM_DEPS_NONE		U32_MAX
-
-/* Ready is signalled under the lock of a fence that it waits for, perhaps an own one. */
-static struct lock_class_key zcgem_ready_key;
-
-static void zcgem_deps_timeout(struct timer_list *timer)
-{
-	struct zcgem_deps *deps = container_of(timer, struct zcgem_deps, timer);
-
-	if (atomic_read(&deps->foreign))
-		zcgem_deps_abort(deps, -ETIMEDOUT);
-}
-
 /**
  * zcgem_deps_init() - Start with nothing to wait for.
- * @deps: zeroed; zcgem_deps_fini() is in order also if this fails
- * @context: fence context for ready
- *
- * Return: 0 or -ENOMEM.
+ * @deps: zeroed
+ * @queue: the queue of the job
  */
-int zcgem_deps_init(struct zcgem_deps *deps, u64 context)
+void zcgem_deps_init(struct zcgem_deps *deps, struct zcgem_queue *queue)
 {
-	timer_setup(&deps->timer, zcgem_deps_timeout, 0);
-	deps->ready = zcgem_fence_alloc();
-	if (!deps->ready)
-		return -ENOMEM;
-	zcgem_fence_init(deps->ready, context, 1);
-	lockdep_set_class(&deps->ready->lock, &zcgem_ready_key);
-	return 0;
-}
-
-static u64 zcgem_deps_key(const struct dma_fence *fence, bool is_explicit)
-{
-	return is_explicit ? (uintptr_t)fence : fence->context;
-}
-
-/* Where the index of such a fence is, or is to go: there is room always. */
-static u32 *zcgem_deps_slot(struct zcgem_deps *deps, const struct dma_fence *fence,
-			    bool is_explicit)
-{
-	u32 mask = 2 * deps->capacity - 1;
-	u64 key = zcgem_deps_key(fence, is_explicit);
-	u32 i = hash_64(key, ilog2(2 * deps->capacity));
-
-	for (;; i = (i + 1) & mask) {
-		u32 index = deps->hash[i];
-		const struct zcgem_dep *dep;
-
-		if (index == ZCGEM_DEPS_NONE)
-			return &deps->hash[i];
-		dep = &deps->table[index];
-		if (dep->is_explicit == is_explicit &&
-		    zcgem_deps_key(dep->fence, is_explicit) == key)
-			return &deps->hash[i];
-	}
-}
-
-static void zcgem_deps_rehash(struct zcgem_deps *deps)
-{
-	unsigned int i;
-
-	memset32(deps->hash, ZCGEM_DEPS_NONE, 2 * deps->capacity);
-	for (i = 0; i < deps->count; i++) {
-		const struct zcgem_dep *dep = &deps->table[i];
-
-		*zcgem_deps_slot(deps, dep->fence, dep->is_explicit) = i;
-	}
+	deps->queue = queue;
 }
 
 /**
- * zcgem_deps_truncate() - Forget what was added last.
- * @deps: not armed
- * @count: how many to keep
- */
-void zcgem_deps_truncate(struct zcgem_deps *deps, unsigned int count)
-{
-	if (deps->count <= count)
-		return;
-	while (deps->count > count)
-		dma_fence_put(deps->table[--deps->count].fence);
-	zcgem_deps_rehash(deps);
-}
-
-/**
- * zcgem_deps_fini() - Let go of the fences.
- * @deps: armed and aborted or ready, or never armed; not in atomic context
+ * zcgem_deps_fini() - Drop the fences.
+ * @deps: whatever has happened to it; not in atomic context
  */
 void zcgem_deps_fini(struct zcgem_deps *deps)
 {
 	unsigned int i;
 
-	if (!deps->ready)
-		return;
-	if (deps->armed) {
-		timer_delete_sync(&deps->timer);
+	for (i = 0; i < deps->count; i++) {
 		/* This takes the fence's lock, under which a callback would run. */
-		for (i = 0; i < deps->count; i++)
+		if (deps->armed)
 			dma_fence_remove_callback(deps->table[i].fence, &deps->table[i].cb);
-	}
-	for (i = 0; i < deps->count; i++)
 		dma_fence_put(deps->table[i].fence);
-	deps->count = 0;
+	}
 	zcgem_table_free(deps->table);
-	zcgem_table_free(deps->hash);
-	dma_fence_put(&deps->ready->base);
-	deps->ready = NULL;
 }
 
+/* Those that the client has named first, by address; then the others, of a context the last. */
+static int zcgem_deps_compare(const void *a, const void *b)
+{
+	const struct zcgem_dep *x = a, *y = b;
+	u64 p, q;
+
+	if (x->is_explicit != y->is_explicit)
+		return x->is_explicit ? -1 : 1;
+	p = x->is_explicit ? (uintptr_t)x->fence : x->fence->context;
+	q = y->is_explicit ? (uintptr_t)y->fence : y->fence->context;
+	if (p != q)
+		return p < q ? -1 : 1;
+	if (x->fence == y->fence)
+		return 0;
+	return dma_fence_is_later(x->fence, y->fence) ? -1 : 1;
+}
+
+static bool zcgem_deps_same(const struct zcgem_dep *x, const struct zcgem_dep *y)
+{
+	if (x->is_explicit != y->is_explicit)
+		return false;
+	return x->is_explicit ? x->fence == y->fence : x->fence->context == y->fence->context;
+}
+
+/* Keep each once. */
+static void zcgem_deps_compact(struct zcgem_deps *deps)
+{
+	unsigned int i, kept = 0;
+
+	sort(deps->table, deps->count, sizeof(*deps->table), zcgem_deps_compare, NULL);
+	for (i = 0; i < deps->count; i++) {
+		if (kept && zcgem_deps_same(&deps->table[kept - 1], &deps->table[i]))
+			dma_fence_put(deps->table[i].fence);
+		else
+			deps->table[kept++] = deps->table[i];
+	}
+	deps->count = kept;
+}
+
+/* Table full. There will be room for as many again, so sorting is rare. */
 static int zcgem_deps_grow(struct zcgem_deps *deps)
 {
-	unsigned int capacity = max(2 * deps->capacity, ZCGEM_DEPS_FIRST);
 	struct zcgem_dep *table;
-	u32 *hash;
+	unsigned int capacity;
 
-	if (capacity > ZCGEM_MAX_DEPS)
+	zcgem_deps_compact(deps);
+	if (deps->count > ZCGEM_MAX_DEPS)
 		return -E2BIG;
+	if (deps->capacity && deps->count <= deps->capacity / 2)
+		return 0;
+
+	capacity = max(2 * deps->capacity, ZCGEM_DEPS_FIRST);
 	table = zcgem_table_alloc(capacity, sizeof(*table));
-	hash = zcgem_table_alloc(2 * capacity, sizeof(*hash));
-	if (!table || !hash) {
-		zcgem_table_free(table);
-		zcgem_table_free(hash);
+	if (!table)
 		return -ENOMEM;
-	}
 	if (deps->count)
 		memcpy(table, deps->table, deps->count * sizeof(*table));
 	zcgem_table_free(deps->table);
-	zcgem_table_free(deps->hash);
 	deps->table = table;
-	deps->hash = hash;
 	deps->capacity = capacity;
-	zcgem_deps_rehash(deps);
 	return 0;
 }
 
@@ -187,34 +135,27 @@ static int zcgem_deps_grow(struct zcgem_deps *deps)
 static int zcgem_deps_add_one(struct zcgem_deps *deps, struct dma_fence *fence,
 			      bool is_explicit)
 {
-	struct zcgem_dep *dep;
-	u32 *slot;
 	int ret;
 
-	if (!is_explicit && dma_fence_is_signaled(fence))
+	ret = dma_fence_get_status(fence);
+	if (ret) {
+		if (ret < 0 && is_explicit)
+			cmpxchg(&deps->error, 0, ret);
+		return 0;
+	}
+	/* What is before a job in its queue is over before it begins. */
+	if (!is_explicit && fence->context == deps->queue->context)
 		return 0;
 	if (deps->count == deps->capacity) {
 		ret = zcgem_deps_grow(deps);
 		if (ret)
 			return ret;
 	}
-
-	slot = zcgem_deps_slot(deps, fence, is_explicit);
-	if (*slot != ZCGEM_DEPS_NONE) {
-		dep = &deps->table[*slot];
-		if (dep->fence != fence && dma_fence_is_later(fence, dep->fence)) {
-			dma_fence_put(dep->fence);
-			dep->fence = dma_fence_get(fence);
-		}
-		return 0;
-	}
-
-	*slot = deps->count;
-	dep = &deps->table[deps->count++];
-	dep->fence = dma_fence_get(fence);
-	dep->deps = deps;
-	dep->is_explicit = is_explicit;
-	dep->own = zcgem_fence_is_own(fence);
+	deps->table[deps->count++] = (struct zcgem_dep) {
+		.fence = dma_fence_get(fence),
+		.deps = deps,
+		.is_explicit = is_explicit,
+	};
 	return 0;
 }
 
@@ -238,12 +179,42 @@ int zcgem_deps_add(struct zcgem_deps *deps, struct dma_fence *fence, bool is_exp
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		if (ret) {
-			/* What the rest of the walk would have let go of. */
+			/* What the rest of the walk would have dropped. */
 			dma_fence_put(cursor.chain);
 			break;
 		}
 	}
 	return ret;
+}
+
+/**
+ * zcgem_deps_end() - There are no more fences to add.
+ * @deps: not armed
+ *
+ * Return: 0, or -E2BIG if there are too many.
+ */
+int zcgem_deps_end(struct zcgem_deps *deps)
+{
+	if (deps->count > ZCGEM_MAX_DEPS)
+		zcgem_deps_compact(deps);
+	return deps->count > ZCGEM_MAX_DEPS ? -E2BIG : 0;
+}
+
+/**
+ * zcgem_deps_drop_implicit() - Forget the fences that were found on objects.
+ * @deps: not armed
+ */
+void zcgem_deps_drop_implicit(struct zcgem_deps *deps)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < deps->count; i++) {
+		if (deps->table[i].is_explicit)
+			deps->table[kept++] = deps->table[i];
+		else
+			dma_fence_put(deps->table[i].fence);
+	}
+	deps->count = kept;
 }
 
 static void zcgem_dep_done(struct zcgem_dep *dep)
@@ -252,10 +223,8 @@ static void zcgem_dep_done(struct zcgem_dep *dep)
 
 	if (dep->is_explicit && dep->fence->error)
 		cmpxchg(&deps->error, 0, dep->fence->error);
-	if (!dep->own)
-		atomic_dec(&deps->foreign);
 	if (atomic_dec_and_test(&deps->pending))
-		dma_fence_signal(&deps->ready->base);
+		zcgem_queue_kick(deps->queue);
 }
 
 static void zcgem_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
@@ -264,41 +233,67 @@ static void zcgem_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *cb
 }
 
 /**
- * zcgem_deps_arm() - Start to wait.
+ * zcgem_deps_arm() - Wait, without sleeping.
  * @deps: complete; stays where it is until zcgem_deps_fini()
  *
- * Allocates nothing and does not sleep.
+ * The first call adds callbacks to the fences.
+ *
+ * Return: true if all have signalled; else the queue is kicked when they have.
  */
-void zcgem_deps_arm(struct zcgem_deps *deps)
+bool zcgem_deps_arm(struct zcgem_deps *deps)
 {
-	unsigned int i, foreign = 0;
+	unsigned int i;
 
-	for (i = 0; i < deps->count; i++)
-		foreign += !deps->table[i].own;
-	atomic_set(&deps->foreign, foreign);
-	atomic_set(&deps->pending, deps->count + 1);
-	deps->armed = true;
-
-	for (i = 0; i < deps->count; i++)
-		if (dma_fence_add_callback(deps->table[i].fence, &deps->table[i].cb,
-					   zcgem_dep_signalled))
-			zcgem_dep_done(&deps->table[i]);
-
-	if (atomic_read(&deps->foreign))
-		mod_timer(&deps->timer, jiffies + ZCGEM_IN_FENCE_SECONDS * HZ);
-	if (atomic_dec_and_test(&deps->pending))
-		dma_fence_signal(&deps->ready->base);
+	if (!deps->count)
+		return true;
+	if (!deps->armed) {
+		deps->armed = true;
+		atomic_set(&deps->pending, deps->count);
+		for (i = 0; i < deps->count; i++)
+			if (dma_fence_add_callback(deps->table[i].fence, &deps->table[i].cb,
+						   zcgem_dep_signalled))
+				zcgem_dep_done(&deps->table[i]);
+	}
+	return !atomic_read(&deps->pending);
 }
 
 /**
- * zcgem_deps_abort() - Have the job not run, and wait no more.
- * @deps: armed, or about to be
- * @error: why, negative; the first one counts
+ * zcgem_deps_foreign() - Is a fence pending that the driver cannot answer for?
+ * @deps: armed
  *
- * Any context.
+ * Return: true if one that is not the driver's own has not signalled.
  */
-void zcgem_deps_abort(struct zcgem_deps *deps, int error)
+bool zcgem_deps_foreign(const struct zcgem_deps *deps)
 {
-	cmpxchg(&deps->error, 0, error);
-	dma_fence_signal(&deps->ready->base);
+	unsigned int i;
+
+	for (i = 0; i < deps->count; i++)
+		if (!dma_fence_is_signaled(deps->table[i].fence) &&
+		    !zcgem_fence_is_own(deps->table[i].fence))
+			return true;
+	return false;
+}
+
+/**
+ * zcgem_deps_pending() - What is still waited for.
+ * @deps: complete
+ * @context: gets the context of one of the fences, if there is one
+ * @seqno: gets its number
+ *
+ * Return: how many fences have not signalled.
+ */
+u32 zcgem_deps_pending(const struct zcgem_deps *deps, u64 *context, u64 *seqno)
+{
+	u32 i, pending = 0;
+
+	for (i = 0; i < deps->count; i++) {
+		const struct dma_fence *fence = deps->table[i].fence;
+
+		if (test_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags))
+			continue;
+		*context = fence->context;
+		*seqno = fence->seqno;
+		pending++;
+	}
+	return pending;
 }

@@ -195,9 +195,9 @@ static int zcgem_remove(struct device *dev)
 	struct zcgem_device *zdev = dev_get_drvdata(dev);
 
 	/* Unplugging waits for whoever is in the middle of something, and may wait for jobs. */
-	zcgem_jobs_cancel_device(zdev, -ENODEV);
+	zcgem_clients_cancel(zdev, -ENODEV);
 	drm_dev_unplug(&zdev->drm);
-	zcgem_jobs_cancel_device(zdev, -ENODEV);
+	zcgem_clients_cancel(zdev, -ENODEV);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  *
  * What /proc/PID/fdinfo shows of a client, by the DRM usage-stats document: bytes
  * by kind of memory, each kind a region of its own, and the processor time that the
- * client's submits took, of those that have ended. An object that several handles
+ * client's submits took, and how many of them run at a time. An object that several handles
  * or a dma-buf share is counted in each client and under "shared".
  *
  * Runs under the table's spinlock, so nothing may sleep: pages are looked at without
@@ -64,7 +64,8 @@ void zcgem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	unsigned int i;
 	int id;
 
-	drm_printf(p, "drm-engine-copy:\t%llu ns\n", zcgem_client_busy(file));
+	drm_printf(p, "drm-engine-copy:\t%llu ns\n", zcgem_client_busy(file->driver_priv));
+	drm_printf(p, "drm-engine-capacity-copy:\t%u\n", zcgem_engine_workers());
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, gem, id) {

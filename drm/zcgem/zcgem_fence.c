@@ -2,11 +2,9 @@
 /**
  * DOC: fences
  *
- * What others see of a job. Fences live as long as somebody likes: in a sync_file, in
- * a syncobj, on a dma-buf of another driver. So a fence has a lock of its own, its
- * names are constants of the module, it leads to nothing else, and it holds the module,
- * whose code its operations are. The scheduler's own fences, which on some kernels lead
- * to a scheduler after it has gone, are never shown.
+ * What others see of a job. Fences live as long as something holds them: a sync_file, a syncobj, a
+ * dma-buf of another driver. So a fence has a lock of its own, its names are constants of the
+ * module, it leads to nothing else, and it holds the module, whose code its operations are.
  *
  * May be used in any context.
  */
@@ -27,7 +25,7 @@ static const char *zcgem_fence_timeline_name(struct dma_fence *fence)
 	return "copy";
 }
 
-/* zcgem_exit() waits until nobody can be between the last two lines any more. */
+/* zcgem_exit() waits until no task can be between the last two lines any more. */
 static void zcgem_fence_release(struct dma_fence *fence)
 {
 	dma_fence_free(fence);
@@ -43,7 +41,7 @@ static const struct dma_fence_ops zcgem_fence_ops = {
 /**
  * zcgem_fence_alloc() - Memory for a fence.
  *
- * Return: memory for zcgem_fence_init() or zcgem_fence_abandon(), or NULL.
+ * Return: memory for zcgem_fence_init() or kfree(), or NULL.
  */
 struct zcgem_fence *zcgem_fence_alloc(void)
 {
@@ -54,21 +52,12 @@ struct zcgem_fence *zcgem_fence_alloc(void)
 }
 
 /**
- * zcgem_fence_abandon() - Free a fence that was never one.
- * @fence: what zcgem_fence_alloc() returned, or NULL
- */
-void zcgem_fence_abandon(struct zcgem_fence *fence)
-{
-	kfree(fence);
-}
-
-/**
  * zcgem_fence_init() - Make it a fence, with one reference.
  * @fence: what zcgem_fence_alloc() returned
  * @context: fence context
  * @seqno: number in that context, larger than those before it
  *
- * Called on behalf of an open file, which holds the module.
+ * Called on behalf of an open file, which holds the module. Any context.
  */
 void zcgem_fence_init(struct zcgem_fence *fence, u64 context, u64 seqno)
 {

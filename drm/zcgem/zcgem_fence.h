@@ -17,7 +17,6 @@ struct zcgem_fence {
 };
 
 struct zcgem_fence *zcgem_fence_alloc(void);
-void zcgem_fence_abandon(struct zcgem_fence *fence);
 void zcgem_fence_init(struct zcgem_fence *fence, u64 context, u64 seqno);
 bool zcgem_fence_is_own(struct dma_fence *fence);
 

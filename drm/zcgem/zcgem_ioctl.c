@@ -255,7 +255,7 @@ int zcgem_ioctl_gem_wrap_userptr(struct drm_device *drm, void *data, struct drm_
 	struct drm_zcgem_gem_wrap_userptr *args = data;
 	struct zcgem_object *obj;
 
-	obj = zcgem_userptr_create(to_zcgem(drm), args);
+	obj = zcgem_userptr_create(to_zcgem(drm), file->driver_priv, args);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 

@@ -2,30 +2,23 @@
 /**
  * DOC: jobs
  *
- * The life of a submit after it was accepted. The scheduler of its queue calls
- * zcgem_run_job() when its dependencies are ready, which hands it to the engine and
- * allocates nothing; the engine ends with zcgem_job_finish(), which signals its fence; the
- * scheduler then calls zcgem_free_job(), and the rest is done by work, because the last
- * reference to an object and the kernel mapping of foreign memory need dma_resv, which
- * somebody may hold who waits for a fence that needs the scheduler's queue.
+ * The life of a submit. Once it is accepted it is on the list of its queue and on those of its
+ * objects, until it is over: zcgem_job_end() takes it off the objects, drops their pages and
+ * signals its fence. What is left is freed where that may sleep, because the last reference to an
+ * object and the kernel mapping of foreign memory need dma_resv, whose holder may wait for a fence.
  *
- * Everything from a job's acceptance to its fence is what reclaim may wait for: nothing
- * there allocates or takes a lock that is held around an allocation.
+ * A list of jobs on an object is guarded by the object's own spinlock, under which nothing sleeps.
+ * So a client that shares an object with others can hold none of them up by it.
  *
- * The references to pages are dropped before the fence signals, so that who has waited
- * for it finds them gone. They are never the last there: objects give pages up only
- * when their fences have signalled, or after their jobs were withdrawn, and of those the
- * pages are dropped by who withdraws them.
- *
- * Cancelling sets an error, which the engine looks at from piece to piece, and ends the
- * wait for dependencies, so that a cancelled job is over soon whatever it waited for, and the
- * engine ends it before it does anything else.
- * The last job is cancelled first: none begins because the one before it has ended.
+ * The references to pages are dropped before the fence signals, so that whatever has waited for the
+ * fence finds them gone. They are never the last: objects give pages up only when their fences have
+ * signalled, or after their jobs were withdrawn, which drops those of that object.
  */
 
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "zcgem_device.h"
@@ -36,29 +29,24 @@
 #include "zcgem_pages.h"
 #include "zcgem_trace.h"
 
-/* By who has the job's memory, see &enum zcgem_job_state. */
-static void zcgem_job_drop_pages(struct zcgem_job *job)
+static void zcgem_job_object_drop_pages(struct zcgem_job_object *o)
 {
-	unsigned int i;
-
-	for (i = 0; i < job->nr_objects; i++) {
-		zcgem_pages_put(job->objects[i].pages);
-		job->objects[i].pages = NULL;
-	}
+	zcgem_pages_put(o->pages);
+	o->pages = NULL;
 }
 
 /**
- * zcgem_job_forget_memory() - Let go of pages and kernel mappings.
- * @job: a job that was not accepted yet, dma_resv of its objects held
+ * zcgem_job_forget_memory() - Release pages and kernel mappings.
+ * @job: a job that was not accepted, dma_resv of its objects held
  */
 void zcgem_job_forget_memory(struct zcgem_job *job)
 {
 	unsigned int i;
 
-	zcgem_job_drop_pages(job);
 	for (i = 0; i < job->nr_objects; i++) {
 		struct zcgem_job_object *o = &job->objects[i];
 
+		zcgem_job_object_drop_pages(o);
 		if (!iosys_map_is_null(&o->map))
 			dma_buf_vunmap(o->obj->bo.base.import_attach->dmabuf, &o->map);
 		iosys_map_clear(&o->map);
@@ -67,11 +55,12 @@ void zcgem_job_forget_memory(struct zcgem_job *job)
 
 /**
  * zcgem_job_free() - Free a job.
- * @job: one that was never armed or has been freed by the scheduler; no dma_resv held
+ * @job: one that is over or was never accepted; no dma_resv held
  */
 void zcgem_job_free(struct zcgem_job *job)
 {
 	struct zcgem_queue *queue = job->queue;
+	struct zcgem_client *client = queue->client;
 	unsigned int i;
 
 	zcgem_deps_fini(&job->deps);
@@ -83,205 +72,153 @@ void zcgem_job_free(struct zcgem_job *job)
 			dma_buf_vunmap_unlocked(o->obj->bo.base.import_attach->dmabuf, &o->map);
 		drm_gem_object_put(&o->obj->bo.base);
 	}
-	zcgem_table_free(job->objects);
-	zcgem_table_free(job->ops);
-	atomic_long_dec(&job->zdev->counters.jobs);
-	kfree(job);
+	if (job->fence)
+		dma_fence_put(&job->fence->base);
+	zcgem_table_free(job);
 
-	/* When it wakes up somebody may free the queue. */
-	spin_lock_irq(&queue->wait.lock);
-	atomic_dec(&queue->jobs);
-	wake_up_all_locked(&queue->wait);
-	spin_unlock_irq(&queue->wait.lock);
+	atomic_long_dec(&client->zdev->counters.jobs);
+	atomic_dec(&queue->nr_jobs);
+	wake_up(&queue->wait);
+	zcgem_client_put(client);
 }
 
 static void zcgem_job_cleanup(struct work_struct *work)
 {
-	struct zcgem_job *job = container_of(work, struct zcgem_job, cleanup);
-	struct zcgem_engine *engine = &job->zdev->engine;
-	unsigned int i;
+	zcgem_job_free(container_of(work, struct zcgem_job, cleanup));
+}
 
-	/*
-	 * The fence counts as signalled before its callbacks have run, and the scheduler's
-	 * uses the scheduler to the end, which may be freed once there is no job. They run
-	 * under the fence's lock.
-	 */
-	spin_lock_irq(&job->fence->lock);
-	spin_unlock_irq(&job->fence->lock);
+/**
+ * zcgem_job_release() - Free a job that is over.
+ * @job: the job
+ * @may_free: the caller may sleep and is nothing that a fence waits for
+ *
+ * Where that takes no dma_resv it is done at once.
+ */
+void zcgem_job_release(struct zcgem_job *job, bool may_free)
+{
+	while (may_free && job->nr_objects) {
+		struct zcgem_job_object *o = &job->objects[job->nr_objects - 1];
 
-	mutex_lock(&engine->jobs_lock);
-	list_del(&job->link);
-	for (i = 0; i < job->nr_objects; i++)
-		list_del(&job->objects[i].link);
-	mutex_unlock(&engine->jobs_lock);
-
-	dma_fence_put(&job->fence->base);
-	zcgem_job_free(job);
+		if (!iosys_map_is_null(&o->map) ||
+		    !refcount_dec_not_one(&o->obj->bo.base.refcount.refcount))
+			break;
+		job->nr_objects--;
+	}
+	if (may_free && !job->nr_objects)
+		zcgem_job_free(job);
+	else
+		queue_work(job->queue->client->zdev->engine.cleanup_wq, &job->cleanup);
 }
 
 /**
  * zcgem_job_alloc() - Make an empty job.
  * @queue: where it will be submitted
+ * @nr_ops: how many operations it will have, 1 to ZCGEM_MAX_OPS
  *
- * Return: the job, for zcgem_job_free(), or NULL.
+ * Waits for room in the queue.
+ *
+ * Return: the job, for zcgem_job_free(), or -ENOMEM or -ERESTARTSYS as an ERR_PTR().
  */
-struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue)
+struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue, u32 nr_ops)
 {
+	size_t ops = struct_size_t(struct zcgem_job, ops, nr_ops);
 	struct zcgem_job *job;
+	int ret;
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
-	if (!job)
-		return NULL;
+	ret = wait_event_interruptible(queue->wait, atomic_add_unless(&queue->nr_jobs, 1,
+								      ZCGEM_QUEUE_DEPTH));
+	if (ret)
+		return ERR_PTR(ret);
+	/* Each operation has two objects at most. */
+	job = zcgem_table_alloc(1, ops + 2 * nr_ops * sizeof(*job->objects));
+	if (!job) {
+		atomic_dec(&queue->nr_jobs);
+		wake_up(&queue->wait);
+		return ERR_PTR(-ENOMEM);
+	}
 
-	job->zdev = queue->zdev;
+	memset(job, 0, sizeof(*job));
+	job->objects = (void *)job + ops;
+	job->nr_ops = nr_ops;
 	job->queue = queue;
-	INIT_LIST_HEAD(&job->link);
-	INIT_LIST_HEAD(&job->run_link);
+	job->submitted = jiffies;
 	INIT_WORK(&job->cleanup, zcgem_job_cleanup);
-	atomic_inc(&queue->jobs);
-	atomic_long_inc(&job->zdev->counters.jobs);
+	zcgem_deps_init(&job->deps, queue);
+	kref_get(&queue->client->kref);
+	atomic_long_inc(&queue->client->zdev->counters.jobs);
 	return job;
 }
 
 /**
- * zcgem_job_finish() - A job has done what it could.
- * @job: the job; gone afterwards
+ * zcgem_job_end() - A job has done what it could.
+ * @job: the job, claimed and still on its queue
+ *
+ * Its fence signals here. Any context but interrupts.
  */
-void zcgem_job_finish(struct zcgem_job *job)
+void zcgem_job_end(struct zcgem_job *job)
 {
-	struct dma_fence *fence = &job->fence->base;
-	int error = READ_ONCE(job->deps.error);
-
-	trace_zcgem_job_done(job, error);
-	if (READ_ONCE(job->state) == ZCGEM_JOB_RUNS)
-		zcgem_job_drop_pages(job);
-	atomic64_add(job->ran, &job->queue->busy);
-
-	dma_fence_get(fence);
-	if (error)
-		dma_fence_set_error(fence, error);
-	dma_fence_signal(fence);
-	dma_fence_put(fence);
-}
-
-static struct dma_fence *zcgem_run_job(struct drm_sched_job *base)
-{
-	struct zcgem_job *job = to_zcgem_job(base);
-	struct dma_fence *fence = dma_fence_get(&job->fence->base);
-	struct zcgem_engine *engine = &job->zdev->engine;
-
-	trace_zcgem_job_run(job);
-	if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_RUNS) != ZCGEM_JOB_WAITS) {
-		/* Whoever has withdrawn it may be about to drop its pages. */
-		mutex_lock(&engine->jobs_lock);
-		mutex_unlock(&engine->jobs_lock);
-		zcgem_job_finish(job);
-	} else if (READ_ONCE(job->deps.error)) {
-		zcgem_job_finish(job);
-	} else {
-		zcgem_engine_run(job);
-	}
-	return fence;
-}
-
-static void zcgem_free_job(struct drm_sched_job *base)
-{
-	struct zcgem_job *job = to_zcgem_job(base);
-
-	drm_sched_job_cleanup(base);
-	queue_work(job->zdev->engine.cleanup_wq, &job->cleanup);
-}
-
-const struct drm_sched_backend_ops zcgem_sched_ops = {
-	.run_job = zcgem_run_job,
-	.free_job = zcgem_free_job,
-};
-
-/**
- * zcgem_jobs_add_queue() - Let there be jobs in a queue.
- * @queue: the queue
- */
-void zcgem_jobs_add_queue(struct zcgem_queue *queue)
-{
-	struct zcgem_engine *engine = &queue->zdev->engine;
-
-	mutex_lock(&engine->jobs_lock);
-	list_add_tail(&queue->link, &engine->queues);
-	mutex_unlock(&engine->jobs_lock);
-}
-
-/**
- * zcgem_jobs_remove_queue() - No more jobs come.
- * @queue: the queue, which has none left
- */
-void zcgem_jobs_remove_queue(struct zcgem_queue *queue)
-{
-	struct zcgem_engine *engine = &queue->zdev->engine;
-
-	mutex_lock(&engine->jobs_lock);
-	list_del(&queue->link);
-	mutex_unlock(&engine->jobs_lock);
-}
-
-/**
- * zcgem_jobs_add() - Have a job found by what concerns its queue or its objects.
- * @job: a job that is being accepted, the queue's lock held
- */
-void zcgem_jobs_add(struct zcgem_job *job)
-{
-	struct zcgem_engine *engine = &job->zdev->engine;
+	int error = READ_ONCE(job->error);
 	unsigned int i;
 
-	mutex_lock(&engine->jobs_lock);
-	list_add_tail(&job->link, &job->queue->accepted);
-	for (i = 0; i < job->nr_objects; i++)
-		list_add_tail(&job->objects[i].link, &job->objects[i].obj->jobs);
-	mutex_unlock(&engine->jobs_lock);
-}
+	trace_zcgem_job_done(job, error);
 
-/* jobs_lock held. */
-static void zcgem_job_abort(struct zcgem_job *job, int error)
-{
-	zcgem_deps_abort(&job->deps, error);
-	zcgem_engine_hurry(job);
-}
+	/* Withdrawing a job from an object drops its pages under that object's lock. */
+	for (i = 0; i < job->nr_objects; i++) {
+		struct zcgem_job_object *o = &job->objects[i];
 
-/* jobs_lock held. */
-static void zcgem_queue_abort(struct zcgem_queue *queue, u64 last, int error)
-{
-	struct zcgem_job *job;
-
-	list_for_each_entry_reverse(job, &queue->accepted, link)
-		if (job->fence->base.seqno <= last)
-			zcgem_job_abort(job, error);
+		spin_lock(&o->obj->jobs_lock);
+		list_del(&o->link);
+		spin_unlock(&o->obj->jobs_lock);
+		zcgem_job_object_drop_pages(o);
+	}
+	atomic64_add(job->ran, &job->queue->busy);
+	if (error)
+		dma_fence_set_error(&job->fence->base, error);
+	dma_fence_signal(&job->fence->base);
 }
 
 /**
- * zcgem_jobs_cancel_queue() - End all jobs of a queue early.
- * @queue: the queue
- * @error: of their fences, negative
+ * zcgem_job_abort() - Have a job end before it does more.
+ * @job: an accepted job that is on its queue
+ * @error: of its fence, negative; the first one counts
+ *
+ * The caller sees to it that zcgem_queue_end_jobs() is called without locks. Any context.
  */
-void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error)
+void zcgem_job_abort(struct zcgem_job *job, int error)
 {
-	struct zcgem_engine *engine = &queue->zdev->engine;
+	cmpxchg(&job->error, 0, error);
+}
 
-	mutex_lock(&engine->jobs_lock);
-	zcgem_queue_abort(queue, U64_MAX, error);
-	mutex_unlock(&engine->jobs_lock);
+/* The object's jobs_lock held. Returns whether it will not begin. */
+static bool zcgem_job_object_withdraw(struct zcgem_job_object *o, int error)
+{
+	struct zcgem_job *job = o->job;
+
+	if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_WITHDRAWN) == ZCGEM_JOB_RUNS)
+		return false;
+	zcgem_job_abort(job, error);
+	zcgem_job_object_drop_pages(o);
+	return true;
 }
 
 /*
- * jobs_lock held. A job that was withdrawn does nothing to the object: what must be waited
- * for is at most the one of its queue that runs.
+ * A job that was withdrawn does nothing to the object: what must be waited for is at most the one
+ * of its queue that runs, if that is being ended. All fences of the queue go at once.
  */
-static void zcgem_job_replace_fence(struct zcgem_job *job, struct zcgem_object *obj)
+static void zcgem_job_replace_fence(struct zcgem_queue *queue, struct zcgem_object *obj)
 {
-	struct zcgem_job *running = job->queue->running;
-	struct dma_fence *fence;
+	struct dma_fence *fence = NULL;
+	struct zcgem_job *job;
 
-	fence = running ? dma_fence_get(&running->fence->base) : dma_fence_get_stub();
-	dma_resv_replace_fences(obj->bo.base.resv, job->fence->base.context, fence,
-				DMA_RESV_USAGE_WRITE);
+	spin_lock(&queue->client->lock);
+	job = list_first_entry_or_null(&queue->jobs, struct zcgem_job, link);
+	if (job && READ_ONCE(job->state) == ZCGEM_JOB_RUNS && READ_ONCE(job->error))
+		fence = dma_fence_get(&job->fence->base);
+	spin_unlock(&queue->client->lock);
+
+	if (!fence)
+		fence = dma_fence_get_stub();
+	dma_resv_replace_fences(obj->bo.base.resv, queue->context, fence, DMA_RESV_USAGE_WRITE);
 	dma_fence_put(fence);
 }
 
@@ -291,152 +228,69 @@ static void zcgem_job_replace_fence(struct zcgem_job *job, struct zcgem_object *
  * @error: of their fences, negative
  *
  * A queue runs its jobs in order, and what is before them may be another one's and take
- * hours. So those that have not begun let go of their pages here, never to have them again,
- * and their fences need not be waited for before the object's pages go.
+ * hours. So those that have not begun release their pages of the object here, and their fences
+ * need not be waited for before it gives its pages up.
  */
 void zcgem_jobs_withdraw(struct zcgem_object *obj, int error)
 {
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
+	struct zcgem_client *client;
 	struct zcgem_job_object *o;
+	LIST_HEAD(done);
 
 	dma_resv_assert_held(obj->bo.base.resv);
 
-	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry_reverse(o, &obj->jobs, link) {
-		o->job->queue->running = NULL;
-		zcgem_job_abort(o->job, error);
+	spin_lock(&obj->jobs_lock);
+	while ((o = list_first_entry_or_null(&obj->jobs, struct zcgem_job_object, link))) {
+		list_move_tail(&o->link, &done);
+		if (!zcgem_job_object_withdraw(o, error))
+			zcgem_job_abort(o->job, error);
+		client = o->job->queue->client;
+		kref_get(&client->kref);
+		spin_unlock(&obj->jobs_lock);
+		zcgem_client_end_jobs(client);
+		zcgem_client_put(client);
 		cond_resched();
+		spin_lock(&obj->jobs_lock);
 	}
-	list_for_each_entry(o, &obj->jobs, link) {
-		switch (cmpxchg(&o->job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_WITHDRAWN)) {
-		case ZCGEM_JOB_WAITS:
-			zcgem_job_drop_pages(o->job);
-			break;
-		case ZCGEM_JOB_RUNS:
-			o->job->queue->running = o->job;
-			break;
-		case ZCGEM_JOB_WITHDRAWN:
-			break;
-		}
-		cond_resched();
-	}
-	/* Only now is it certain which jobs have begun. All of a queue's fences go at once. */
-	list_for_each_entry(o, &obj->jobs, link) {
-		if (READ_ONCE(o->job->state) == ZCGEM_JOB_WITHDRAWN)
-			zcgem_job_replace_fence(o->job, obj);
-		cond_resched();
-	}
-	mutex_unlock(&engine->jobs_lock);
-}
-
-/**
- * zcgem_jobs_are_late() - Have jobs on an object been waited for in vain before?
- * @obj: the object
- *
- * Return: true if one was queued already when zcgem_jobs_expedite() was called for a job
- * of its queue, and is not over.
- */
-bool zcgem_jobs_are_late(struct zcgem_object *obj)
-{
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job_object *o;
-	bool late = false;
-
-	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(o, &obj->jobs, link) {
-		struct dma_fence *fence = &o->job->fence->base;
-
-		late = fence->seqno <= o->job->queue->late && !dma_fence_is_signaled(fence);
-		if (late)
-			break;
-		cond_resched();
-	}
-	mutex_unlock(&engine->jobs_lock);
-	return late;
-}
-
-/**
- * zcgem_jobs_yield() - Have only jobs that have begun use an object.
- * @obj: an object that only one client can have
- * @error: of the fences of those that have not, negative; they have done nothing
- * @may_sleep: wait for jobs_lock; without it those that have begun are ended too
- * @running: gets the fences of those that have, one for each of the client's queues or NULL,
- *	with references
- *
- * Return: false if jobs_lock is held by another task and @may_sleep is not set.
- */
-bool zcgem_jobs_yield(struct zcgem_object *obj, int error, bool may_sleep,
-		      struct dma_fence *running[ZCGEM_PRIORITIES])
-{
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job_object *o;
-
-	if (may_sleep)
-		mutex_lock(&engine->jobs_lock);
-	else if (!mutex_trylock(&engine->jobs_lock))
-		return false;
-	list_for_each_entry_reverse(o, &obj->jobs, link) {
-		struct zcgem_job *job = o->job;
-		u32 priority = job->queue->priority;
-
-		if (cmpxchg(&job->state, ZCGEM_JOB_WAITS, ZCGEM_JOB_WITHDRAWN) ==
-		    ZCGEM_JOB_WAITS) {
-			zcgem_job_abort(job, error);
-			zcgem_job_drop_pages(job);
-		} else if (READ_ONCE(job->state) == ZCGEM_JOB_RUNS && !running[priority] &&
-			   !dma_fence_is_signaled(&job->fence->base)) {
-			running[priority] = dma_fence_get(&job->fence->base);
-			if (!may_sleep)
-				zcgem_job_abort(job, -ECANCELED);
-		}
-	}
-	mutex_unlock(&engine->jobs_lock);
-	return true;
-}
-
-/**
- * zcgem_jobs_expedite() - Have the jobs that use an object over soon.
- * @obj: an object that only one client can have
- * @error: of the fences of jobs that do not end of themselves, negative
- *
- * A queue runs its jobs in order, so those before them are ended too. Allocates nothing
- * and waits for nothing.
- */
-void zcgem_jobs_expedite(struct zcgem_object *obj, int error)
-{
-	struct zcgem_engine *engine = &zcgem_object_device(obj)->engine;
-	struct zcgem_job_object *o;
-
-	mutex_lock(&engine->jobs_lock);
-	/* Jobs of a queue are in order here too: the last one stays. */
-	list_for_each_entry(o, &obj->jobs, link)
-		if (!dma_fence_is_signaled(&o->job->fence->base))
-			o->job->queue->ending = o->job->fence->base.seqno;
-	list_for_each_entry(o, &obj->jobs, link) {
+	/* Only now is it certain which of them have begun. */
+	while ((o = list_first_entry_or_null(&done, struct zcgem_job_object, link))) {
 		struct zcgem_queue *queue = o->job->queue;
 
-		if (!queue->ending)
+		list_move_tail(&o->link, &obj->jobs);
+		if (READ_ONCE(o->job->state) != ZCGEM_JOB_WITHDRAWN)
 			continue;
-		queue->late = list_last_entry(&queue->accepted, struct zcgem_job,
-					      link)->fence->base.seqno;
-		zcgem_queue_abort(queue, queue->ending, error);
-		queue->ending = 0;
+		kref_get(&queue->client->kref);
+		spin_unlock(&obj->jobs_lock);
+		zcgem_job_replace_fence(queue, obj);
+		zcgem_client_put(queue->client);
+		cond_resched();
+		spin_lock(&obj->jobs_lock);
 	}
-	mutex_unlock(&engine->jobs_lock);
+	spin_unlock(&obj->jobs_lock);
 }
 
 /**
- * zcgem_jobs_cancel_device() - End all jobs of a device early.
- * @zdev: the device; no more can come once it is unplugged
- * @error: of their fences, negative
+ * zcgem_jobs_yield() - Find what must be waited for before an object's memory goes.
+ * @obj: an object that only one client can have, whose lock is held
+ * @begun: only jobs that have begun; the others are withdrawn and do nothing
+ * @error: of the fences of those, negative
+ * @fences: gets the last fence of each of the client's queues, with a reference, or NULL
+ *
+ * Call zcgem_client_end_jobs() afterwards.
  */
-void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error)
+void zcgem_jobs_yield(struct zcgem_object *obj, bool begun, int error,
+		      struct dma_fence *fences[ZCGEM_PRIORITIES])
 {
-	struct zcgem_engine *engine = &zdev->engine;
-	struct zcgem_queue *queue;
+	struct zcgem_job_object *o;
 
-	mutex_lock(&engine->jobs_lock);
-	list_for_each_entry(queue, &engine->queues, link)
-		zcgem_queue_abort(queue, U64_MAX, error);
-	mutex_unlock(&engine->jobs_lock);
+	spin_lock(&obj->jobs_lock);
+	list_for_each_entry_reverse(o, &obj->jobs, link) {
+		struct dma_fence **last = &fences[o->job->queue->priority];
+
+		if (begun && zcgem_job_object_withdraw(o, error))
+			continue;
+		if (!*last && READ_ONCE(o->job->state) != ZCGEM_JOB_WITHDRAWN)
+			*last = dma_fence_get(&o->job->fence->base);
+	}
+	spin_unlock(&obj->jobs_lock);
 }

@@ -3,19 +3,23 @@
 #define _ZCGEM_JOB_H_
 
 #include <linux/iosys-map.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <drm/gpu_scheduler.h>
+#include <drm/zcgem_drm.h>
 
 #include "zcgem_deps.h"
 
 struct drm_device;
 struct drm_file;
+struct zcgem_client;
 struct zcgem_device;
+struct zcgem_fence;
 struct zcgem_object;
 struct zcgem_pages;
 struct zcgem_queue;
@@ -29,26 +33,17 @@ struct zcgem_queue;
 /** ZCGEM_JOB_SECONDS - How long the engine works on a job. */
 #define ZCGEM_JOB_SECONDS	10
 
+/** ZCGEM_IN_FENCE_SECONDS - How long a job waits for fences of other drivers. */
+#define ZCGEM_IN_FENCE_SECONDS	10
+
 /** ZCGEM_PRIORITIES - Values of &enum drm_zcgem_priority. */
 #define ZCGEM_PRIORITIES	3
 
-/*
- * One checked operation. Fields as in &struct drm_zcgem_op, but dst and src are places in
- * &zcgem_job.objects and height is at least 1.
- */
-struct zcgem_op {
-	u32 type;
-	u32 dst;
-	u32 src;
-	u32 pattern_size;
-	u64 dst_offset;
-	u64 src_offset;
-	u64 size;
-	u64 height;
-	u64 dst_pitch;
-	u64 src_pitch;
-	u64 pattern;
-};
+/** ZCGEM_ROW_COST - Bytes that take as long as what a row takes beside its length. */
+#define ZCGEM_ROW_COST		256
+
+/** ZCGEM_QUEUE_DEPTH - Jobs of a queue above which submits wait for room. */
+#define ZCGEM_QUEUE_DEPTH	512
 
 /**
  * struct zcgem_job_object - An object as a job sees it.
@@ -57,13 +52,16 @@ struct zcgem_job_object {
 	/** @job: The job. */
 	struct zcgem_job *job;
 
-	/** @link: In &zcgem_object.jobs, under &zcgem_engine.jobs_lock. */
+	/** @link: In &zcgem_object.jobs, from acceptance until the job is over. */
 	struct list_head link;
 
 	/** @obj: The object, with a reference. */
 	struct zcgem_object *obj;
 
-	/** @pages: Its pages at submit, with a reference; NULL for foreign memory. */
+	/**
+	 * @pages: Its pages at submit, with a reference; NULL for foreign memory. Of an accepted
+	 * job under &zcgem_object.jobs_lock.
+	 */
 	struct zcgem_pages *pages;
 
 	/** @map: Foreign memory's kernel mapping. */
@@ -75,15 +73,18 @@ struct zcgem_job_object {
 	/** @end: One past the last page that it touches. */
 	pgoff_t end;
 
+	/** @handle: What the client calls it. */
+	u32 handle;
+
 	/** @write: The job writes to it. */
 	bool write;
 };
 
 /**
- * enum zcgem_job_state - Who has a job's memory.
- * @ZCGEM_JOB_WAITS: nobody yet
+ * enum zcgem_job_state - What has a job's memory.
+ * @ZCGEM_JOB_WAITS: nothing yet
  * @ZCGEM_JOB_RUNS: the engine, until the fence
- * @ZCGEM_JOB_WITHDRAWN: nobody, the engine will pass it over
+ * @ZCGEM_JOB_WITHDRAWN: nothing, the engine will pass it over
  */
 enum zcgem_job_state {
 	ZCGEM_JOB_WAITS,
@@ -93,40 +94,31 @@ enum zcgem_job_state {
 
 /**
  * struct zcgem_job - A submit.
- *
- * Made by zcgem_submit.c, waits in its &struct zcgem_queue, then runs in the engine,
- * and is freed by work once its fence has signalled.
  */
 struct zcgem_job {
-	/** @base: The scheduler's part. */
-	struct drm_sched_job base;
-
-	/** @zdev: The device. */
-	struct zcgem_device *zdev;
-
 	/** @queue: Where it was submitted. */
 	struct zcgem_queue *queue;
 
-	/** @deps: What it waits for; &zcgem_deps.error is the job's. */
-	struct zcgem_deps deps;
+	/** @link: In &zcgem_queue.jobs, under &zcgem_client.lock. */
+	struct list_head link;
 
 	/** @fence: Signals when it is over. */
 	struct zcgem_fence *fence;
 
-	/** @objects: What it touches. */
-	struct zcgem_job_object *objects;
-
-	/** @nr_objects: Length of @objects. */
-	unsigned int nr_objects;
-
-	/** @ops: What it does. */
-	struct zcgem_op *ops;
-
-	/** @nr_ops: Length of @ops. */
-	unsigned int nr_ops;
+	/** @deps: What it waits for. */
+	struct zcgem_deps deps;
 
 	/** @state: One of &enum zcgem_job_state; changed by cmpxchg(). */
 	enum zcgem_job_state state;
+
+	/** @error: Why it must not run, negative, or 0; set once by cmpxchg(). */
+	int error;
+
+	/** @accepted: Its fence is everywhere: it may be run, or ended. */
+	bool accepted;
+
+	/** @submitted: When, jiffies. */
+	unsigned long submitted;
 
 	/** @op: How far it is: the operation. */
 	unsigned int op;
@@ -137,49 +129,37 @@ struct zcgem_job {
 	/** @column: How far it is: bytes of @row. */
 	u64 column;
 
-	/** @ran: Nanoseconds of processor time so far. */
+	/** @ran: Nanoseconds that it ran so far. */
 	u64 ran;
 
-	/** @run_link: In &zcgem_engine.runnable or ended, under its lock. */
-	struct list_head run_link;
+	/** @cost: Bytes that it moves, with ZCGEM_ROW_COST for each row. */
+	u64 cost;
 
-	/** @link: In &zcgem_queue.accepted, under &zcgem_engine.jobs_lock. */
-	struct list_head link;
-
-	/** @cleanup: Frees it. */
+	/** @cleanup: Frees it where that takes locks. */
 	struct work_struct cleanup;
+
+	/** @objects: What it touches. */
+	struct zcgem_job_object *objects;
+
+	/** @nr_objects: Length of @objects. */
+	unsigned int nr_objects;
+
+	/** @nr_ops: Length of @ops. */
+	unsigned int nr_ops;
+
+	/**
+	 * @ops: What it does; handles are indices into @objects, and height is at least 1. Followed
+	 * by @objects.
+	 */
+	struct drm_zcgem_op ops[];
 };
-
-#define to_zcgem_job(b) container_of(b, struct zcgem_job, base)
-
-struct zcgem_engine;
-
-/**
- * struct zcgem_worker - All do the same; one work never runs twice at a time.
- */
-struct zcgem_worker {
-	/** @work: Runs jobs as long as there are any. */
-	struct work_struct work;
-
-	/** @engine: Whose jobs. */
-	struct zcgem_engine *engine;
-
-	/** @awake: It will look for jobs. Under &zcgem_engine.lock. */
-	bool awake;
-};
-
-/* More do not make memory faster. */
-#define ZCGEM_MAX_WORKERS	8
 
 /**
  * struct zcgem_engine - What copies and fills on a device.
  */
 struct zcgem_engine {
-	/** @copy_wq: Runs @workers. */
+	/** @copy_wq: Runs jobs. */
 	struct workqueue_struct *copy_wq;
-
-	/** @sched_wq: Runs the schedulers of all queues. */
-	struct workqueue_struct *sched_wq;
 
 	/**
 	 * @cleanup_wq: Frees jobs, which closing a file waits for, so apart from work that
@@ -187,115 +167,94 @@ struct zcgem_engine {
 	 */
 	struct workqueue_struct *cleanup_wq;
 
-	/** @workers: What runs jobs. */
-	struct zcgem_worker workers[ZCGEM_MAX_WORKERS];
+	/** @clients_lock: Guards @clients. No client waits for it but to open and close. */
+	struct mutex clients_lock;
 
-	/** @nr_workers: How many are used. */
-	unsigned int nr_workers;
-
-	/** @lock: Guards @runnable, @ended, @turn and who is awake; a leaf lock. */
-	spinlock_t lock;
-
-	/** @runnable: Jobs with nothing to wait for, by priority. */
-	struct list_head runnable[ZCGEM_PRIORITIES];
-
-	/** @ended: Jobs that were cancelled meanwhile: somebody waits for them. */
-	struct list_head ended;
-
-	/** @turn: Counts what was picked. */
-	unsigned int turn;
-
-	/**
-	 * @jobs_lock: Guards @queues, and which jobs queues and objects have. Inside dma_resv,
-	 * taken in MMU notifiers; nothing allocates under it or waits.
-	 */
-	struct mutex jobs_lock;
-
-	/** @queues: All queues. */
-	struct list_head queues;
-
-	/**
-	 * @notifier_lock: Memory that can go without dma_resv, see
-	 * &zcgem_backing_ops.still_valid.
-	 */
-	struct rw_semaphore notifier_lock;
+	/** @clients: All clients. */
+	struct list_head clients;
 };
 
 /**
  * struct zcgem_queue - The submits of one client at one priority.
  */
 struct zcgem_queue {
-	/** @sched: Runs one job at a time. */
-	struct drm_gpu_scheduler sched;
-
-	/** @entity: The only one of @sched. */
-	struct drm_sched_entity entity;
-
-	/** @zdev: The device. */
-	struct zcgem_device *zdev;
-
-	/** @client: &drm_file.client_id of the client. */
-	u64 client;
+	/** @client: The client. */
+	struct zcgem_client *client;
 
 	/** @priority: One of &enum drm_zcgem_priority. */
 	u32 priority;
 
-	/** @link: In &zcgem_engine.queues, under jobs_lock. */
-	struct list_head link;
+	/** @work: Runs the jobs. */
+	struct work_struct work;
 
-	/** @accepted: Jobs that were accepted and not freed yet, in order. Under jobs_lock. */
-	struct list_head accepted;
+	/** @timer: Looks again at the first job, which waits for fences of others. */
+	struct timer_list timer;
 
-	/** @lock: Makes the order of fences that of jobs. Nothing allocates under it. */
-	struct mutex lock;
+	/** @jobs: Accepted and not over, in order. Under &zcgem_client.lock. */
+	struct list_head jobs;
 
-	/** @context: Fence context of the jobs, then that of what they wait for. */
+	/** @claimed: A task runs the first job or ends it. Under &zcgem_client.lock. */
+	bool claimed;
+
+	/** @context: Fence context of the jobs. */
 	u64 context;
 
-	/** @seqno: Of the last job. Under @lock. */
+	/** @seqno: Of the last job. Under &zcgem_client.lock. */
 	u64 seqno;
 
 	/**
-	 * @late: Jobs up to this seqno get no more time when they are waited for. Under
-	 * jobs_lock.
+	 * @late: Jobs up to this seqno get no more time when the owner of mirrored memory waits
+	 * for them. Under &zcgem_client.lock.
 	 */
 	u64 late;
 
-	/** @ending: Jobs up to this seqno are being ended. Within zcgem_jobs_expedite(). */
-	u64 ending;
+	/** @nr_jobs: Jobs not freed yet. */
+	atomic_t nr_jobs;
 
-	/** @running: The job that runs and uses an object. Within zcgem_jobs_withdraw(). */
-	struct zcgem_job *running;
-
-	/** @jobs: Jobs not freed yet. */
-	atomic_t jobs;
-
-	/** @wait: For @jobs to become fewer. */
+	/** @wait: For @nr_jobs to become fewer. */
 	wait_queue_head_t wait;
 
-	/** @busy: Nanoseconds of processor time that ended jobs took. */
+	/** @busy: Nanoseconds that jobs have run. */
 	atomic64_t busy;
 };
 
-/* Above it, submits wait for room. */
-#define ZCGEM_QUEUE_DEPTH	512
+/**
+ * struct zcgem_client - An open file.
+ */
+struct zcgem_client {
+	/** @kref: One of the file, one of each job and of each mirror. */
+	struct kref kref;
+
+	/** @zdev: The device. */
+	struct zcgem_device *zdev;
+
+	/** @id: &drm_file.client_id. */
+	u64 id;
+
+	/** @link: In &zcgem_engine.clients. */
+	struct list_head link;
+
+	/**
+	 * @lock: Guards the queues, and whether the client's mirrors are valid, see
+	 * &zcgem_backing_ops.still_valid. Taken in MMU notifiers; around
+	 * &zcgem_object.jobs_lock, inside everything else.
+	 */
+	spinlock_t lock;
+
+	/** @queues: One for each priority. */
+	struct zcgem_queue queues[ZCGEM_PRIORITIES];
+};
 
 /* zcgem_job.c */
-struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue);
+struct zcgem_job *zcgem_job_alloc(struct zcgem_queue *queue, u32 nr_ops);
 void zcgem_job_free(struct zcgem_job *job);
 void zcgem_job_forget_memory(struct zcgem_job *job);
-void zcgem_job_finish(struct zcgem_job *job);
-void zcgem_jobs_add(struct zcgem_job *job);
-void zcgem_jobs_add_queue(struct zcgem_queue *queue);
-void zcgem_jobs_remove_queue(struct zcgem_queue *queue);
-void zcgem_jobs_cancel_queue(struct zcgem_queue *queue, int error);
+void zcgem_job_release(struct zcgem_job *job, bool may_free);
+void zcgem_job_end(struct zcgem_job *job);
+void zcgem_job_abort(struct zcgem_job *job, int error);
 void zcgem_jobs_withdraw(struct zcgem_object *obj, int error);
-bool zcgem_jobs_are_late(struct zcgem_object *obj);
-bool zcgem_jobs_yield(struct zcgem_object *obj, int error, bool may_sleep,
-		      struct dma_fence *running[ZCGEM_PRIORITIES]);
-void zcgem_jobs_expedite(struct zcgem_object *obj, int error);
-void zcgem_jobs_cancel_device(struct zcgem_device *zdev, int error);
-extern const struct drm_sched_backend_ops zcgem_sched_ops;
+void zcgem_jobs_yield(struct zcgem_object *obj, bool begun, int error,
+		      struct dma_fence *fences[ZCGEM_PRIORITIES]);
 
 /* zcgem_copy.c */
 bool zcgem_job_step(struct zcgem_job *job);
@@ -303,13 +262,19 @@ bool zcgem_job_step(struct zcgem_job *job);
 /* zcgem_engine.c */
 bool zcgem_has_engine(void);
 int zcgem_engine_init(struct zcgem_device *zdev);
-void zcgem_engine_run(struct zcgem_job *job);
-void zcgem_engine_hurry(struct zcgem_job *job);
+unsigned int zcgem_engine_workers(void);
+void zcgem_queue_init(struct zcgem_queue *queue, struct zcgem_client *client, u32 priority);
+void zcgem_queue_kick(struct zcgem_queue *queue);
+void zcgem_queue_end_jobs(struct zcgem_queue *queue);
+int zcgem_job_run_at_once(struct zcgem_job *job);
 
-/* zcgem_queue.c */
+/* zcgem_client.c */
 int zcgem_client_open(struct drm_device *drm, struct drm_file *file);
 void zcgem_client_close(struct drm_device *drm, struct drm_file *file);
-struct zcgem_queue *zcgem_client_queue(struct drm_file *file, u32 priority);
-u64 zcgem_client_busy(struct drm_file *file);
+void zcgem_client_put(struct zcgem_client *client);
+void zcgem_client_end_jobs(struct zcgem_client *client);
+void zcgem_client_expedite(struct zcgem_client *client, u32 priority, u64 seqno, int error);
+void zcgem_clients_cancel(struct zcgem_device *zdev, int error);
+u64 zcgem_client_busy(struct zcgem_client *client);
 
 #endif /* _ZCGEM_JOB_H_ */

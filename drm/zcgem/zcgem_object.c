@@ -100,6 +100,7 @@ struct zcgem_object *zcgem_object_alloc(struct zcgem_device *zdev,
 		if (iscntrl(*name))
 			*name = '?';
 	INIT_LIST_HEAD(&obj->dma_maps);
+	spin_lock_init(&obj->jobs_lock);
 	INIT_LIST_HEAD(&obj->jobs);
 	INIT_LIST_HEAD(&obj->link);
 	zcgem_shrinker_prepare(obj);

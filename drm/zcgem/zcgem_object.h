@@ -87,13 +87,11 @@ struct zcgem_backing_ops {
 	 *
 	 * For backings whose memory an MMU notifier takes away, which may not take
 	 * dma_resv. A submit calls it with the dma_resv of all its objects held and
-	 * &zcgem_engine.notifier_lock held for reading, after @current_pages has
-	 * said yes, and publishes its fence before it releases notifier_lock. The
-	 * notifier marks the memory as gone with notifier_lock held for writing,
-	 * releases it, and then waits for the fences on the object
-	 * (%DMA_RESV_USAGE_BOOKKEEP), without dma_resv. So either this sees the mark,
-	 * or the notifier sees the fence. Must neither sleep nor allocate; typically
-	 * it is mmu_interval_read_retry().
+	 * &zcgem_client.lock held, a spinlock, after @current_pages has
+	 * said yes, and puts its job on the lists of its objects before it releases
+	 * that. The notifier marks the memory as gone with the same lock held, finds
+	 * the jobs on the object (zcgem_jobs_yield()), and then waits for their fences.
+	 * So either this sees the mark, or the notifier sees the job.
 	 *
 	 * On false the submit lets go of all locks and begins anew with
 	 * zcgem_object_prepare(), which calls @prepare if @current_pages and then
@@ -184,7 +182,10 @@ struct zcgem_object {
 	/** @revocable_maps: How many of them their importers end when notified. Under dma_resv. */
 	unsigned int revocable_maps;
 
-	/** @jobs: What uses the object, &zcgem_job_object.link. Under &zcgem_engine.jobs_lock. */
+	/** @jobs_lock: Guards @jobs and their pages of the object; a leaf lock. */
+	spinlock_t jobs_lock;
+
+	/** @jobs: What uses the object, &zcgem_job_object.link. */
 	struct list_head jobs;
 
 	/** @attachments: Devices attached to the dma-buf. */
@@ -340,8 +341,9 @@ struct zcgem_object *zcgem_pool_create(struct zcgem_device *zdev, u64 size, u32 
 struct zcgem_object *zcgem_memfd_create(struct zcgem_device *zdev,
 					const struct drm_zcgem_gem_wrap_memfd *args);
 struct zcgem_object *zcgem_userptr_create(struct zcgem_device *zdev,
+					  struct zcgem_client *client,
 					  const struct drm_zcgem_gem_wrap_userptr *args);
-struct zcgem_object *zcgem_svm_create(struct zcgem_device *zdev,
+struct zcgem_object *zcgem_svm_create(struct zcgem_client *client,
 				      const struct drm_zcgem_userptr_range *ranges,
 				      unsigned int nr_ranges, u64 size, bool readonly);
 struct drm_gem_object *zcgem_import_create(struct drm_device *drm, struct dma_buf *dmabuf);

@@ -2,22 +2,22 @@
 /**
  * DOC: submit
  *
- * Turns a submit into a job: everything that can fail is done first, then the fence of
- * the job is published on the objects and the job queued, then the fence put into syncobjs,
- * where a long timeline may take its time, so no lock is held then. A submit that fails
- * has published nothing.
+ * Turns a submit into a job: everything that can fail is done first, then the job put on its lists
+ * and its fence published on the objects, then the fence put into syncobjs, where a long timeline
+ * may take its time, so no lock is held then. A submit that fails has published nothing.
  *
  * The objects' pages must be there and be those of today when the fence is published,
  * and stay until it signals. What needs mmap_lock or inode locks is done before the
  * objects are locked (zcgem_object_prepare()), and so is what waits for fences, which others
  * would wait for who need one of the objects; once all are locked each is looked at again,
- * and if one has no pages or old ones all are let go of and it starts again. Memory
- * that can go without dma_resv, by an MMU notifier, is looked at once more under
- * notifier_lock (&zcgem_backing_ops.still_valid), with which the notifier marks it; when
- * the notifier then waits for the fences on the object it finds the job's.
+ * and if one has no pages or old ones all are released and it starts again. Memory
+ * that can go without dma_resv, by an MMU notifier, is looked at once more under the client's
+ * lock (&zcgem_backing_ops.still_valid), with which the notifier marks it; under that lock the job
+ * is put on the lists of its objects, where the notifier finds it.
  *
- * Locks, outermost first: dma_resv of the objects (drm_exec), notifier_lock, the queue's
- * lock, jobs_lock. From notifier_lock on nothing allocates.
+ * Locks, outermost first: dma_resv of the objects (drm_exec), the client's lock, jobs_lock of an
+ * object. The last two are spinlocks, and nothing that is done with each object but a list_add() is
+ * done under them.
  */
 
 #include <linux/capability.h>
@@ -25,6 +25,8 @@
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-resv.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
@@ -47,6 +49,9 @@
 /* An object may share its dma_resv with another one: a fence of each usage. */
 #define ZCGEM_FENCES_PER_OBJECT	2
 
+/* &zcgem_job.cost of what the caller does itself: 64 KiB in some rows, tens of microseconds. */
+#define ZCGEM_COST_AT_ONCE	(SZ_64K + SZ_4K)
+
 static bool zcgem_is_foreign(const struct zcgem_job_object *o)
 {
 	return o->obj->ops->flags & ZCGEM_BACKING_FOREIGN;
@@ -64,8 +69,8 @@ static bool zcgem_submit_is_stale(const struct zcgem_job_object *o)
 	       !zcgem_object_is_current(obj, o->first, o->end - o->first);
 }
 
-/* No locks held. With @refresh for objects whose pages may be stale too. */
-static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
+/* No locks held. For objects that have no pages, or in another round stale ones. */
+static int zcgem_submit_prepare(struct zcgem_job *job, bool again)
 {
 	unsigned int i;
 	int ret = 0;
@@ -74,10 +79,10 @@ static int zcgem_submit_prepare(struct zcgem_job *job, bool refresh)
 		const struct zcgem_job_object *o = &job->objects[i];
 
 		if (zcgem_is_foreign(o))
-			ret = zcgem_prime_prepare(o->obj->bo.base.import_attach->dmabuf, refresh);
-		else
+			ret = zcgem_prime_prepare(o->obj->bo.base.import_attach->dmabuf, again);
+		else if (again || !READ_ONCE(o->obj->pages))
 			ret = zcgem_object_prepare(o->obj, o->first,
-						   refresh ? o->end - o->first : 0);
+						   again ? o->end - o->first : 0);
 	}
 	return ret;
 }
@@ -121,12 +126,14 @@ static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 	}
 
 	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
-	if (ret || !o->map.is_iomem)
-		return ret;
-	drm_dbg_ratelimited(obj->bo.base.dev, "imported object is not memory\n");
-	dma_buf_vunmap(obj->bo.base.import_attach->dmabuf, &o->map);
-	iosys_map_clear(&o->map);
-	return -EOPNOTSUPP;
+	if (!ret && o->map.is_iomem) {
+		dma_buf_vunmap(obj->bo.base.import_attach->dmabuf, &o->map);
+		iosys_map_clear(&o->map);
+		return zcgem_refuse(obj->bo.base.dev, -EOPNOTSUPP,
+				    "imported object is not memory");
+	}
+	/* The exporter may have added fences of its own. */
+	return ret ? ret : dma_resv_reserve_fences(obj->bo.base.resv, ZCGEM_FENCES_PER_OBJECT);
 }
 
 /* dma_resv held. */
@@ -147,48 +154,143 @@ static int zcgem_submit_get_fences(struct zcgem_job *job, const struct zcgem_job
 	return ret;
 }
 
-/* notifier_lock held. */
-static bool zcgem_submit_is_valid(struct zcgem_job *job)
+static int zcgem_submit_get(struct zcgem_job *job, bool implicit)
 {
 	unsigned int i;
+	int ret = 0;
 
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		ret = zcgem_submit_get_memory(&job->objects[i]);
+	for (i = 0; i < job->nr_objects && !ret; i++)
+		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
+	return ret ? ret : zcgem_deps_end(&job->deps);
+}
+
+/*
+ * Puts the job where it will be found, unless memory has gone. From here on its fence will be
+ * waited for, so nothing can fail any more.
+ */
+static int zcgem_submit_enlist(struct zcgem_job *job, struct zcgem_fence *fence)
+{
+	struct zcgem_queue *queue = job->queue;
+	unsigned int i;
+
+	spin_lock(&queue->client->lock);
 	for (i = 0; i < job->nr_objects; i++) {
 		struct zcgem_object *obj = job->objects[i].obj;
 
-		if (obj->ops->still_valid && !obj->ops->still_valid(obj))
-			return false;
+		if (obj->ops->still_valid && !obj->ops->still_valid(obj)) {
+			spin_unlock(&queue->client->lock);
+			return -EAGAIN;
+		}
 	}
-	return true;
+	zcgem_fence_init(fence, queue->context, ++queue->seqno);
+	job->fence = fence;
+	list_add_tail(&job->link, &queue->jobs);
+	for (i = 0; i < job->nr_objects; i++) {
+		struct zcgem_job_object *o = &job->objects[i];
+
+		spin_lock(&o->obj->jobs_lock);
+		list_add_tail(&o->link, &o->obj->jobs);
+		spin_unlock(&o->obj->jobs_lock);
+	}
+	spin_unlock(&queue->client->lock);
+	return 0;
 }
 
-/* Nothing can fail any more. Returns a reference to the fence: the job may be gone. */
-static struct dma_fence *zcgem_submit_publish(struct zcgem_job *job,
-					      const struct drm_zcgem_submit *args)
+/* On success returns 0 with a reference to the fence, the job's may be gone. */
+static int zcgem_submit_queue(struct zcgem_job *job, bool implicit, struct dma_fence **out)
 {
-	struct zcgem_queue *queue = job->queue;
-	struct dma_fence *fence = &job->fence->base;
+	struct zcgem_fence *fence = zcgem_fence_alloc();
 	unsigned int i;
+	bool cookie;
+	int ret;
 
-	mutex_lock(&queue->lock);
-	drm_sched_job_arm(&job->base);
-	zcgem_fence_init(job->fence, queue->context, ++queue->seqno);
-	dma_fence_get(fence);
+	if (!fence)
+		return -ENOMEM;
 
-	for (i = 0; i < job->nr_objects; i++) {
-		enum dma_resv_usage usage = job->objects[i].write ? DMA_RESV_USAGE_WRITE :
-					    DMA_RESV_USAGE_READ;
+	cookie = dma_fence_begin_signalling();
+	ret = zcgem_submit_enlist(job, fence);
+	if (!ret) {
+		for (i = 0; i < job->nr_objects; i++) {
+			const struct zcgem_job_object *o = &job->objects[i];
+			enum dma_resv_usage usage = o->write ? DMA_RESV_USAGE_WRITE :
+						    DMA_RESV_USAGE_READ;
 
-		if (args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC)
-			usage = DMA_RESV_USAGE_BOOKKEEP;
-		dma_resv_add_fence(job->objects[i].obj->bo.base.resv, fence, usage);
+			dma_resv_add_fence(o->obj->bo.base.resv, &fence->base,
+					   implicit ? usage : DMA_RESV_USAGE_BOOKKEEP);
+		}
+		trace_zcgem_submit(job);
+		*out = dma_fence_get(&fence->base);
+		/* From here on it may be run, or ended, and freed. */
+		smp_store_release(&job->accepted, true);
+		zcgem_queue_kick(job->queue);
 	}
+	dma_fence_end_signalling(cookie);
+	if (ret)
+		kfree(fence);
+	return ret;
+}
 
-	trace_zcgem_submit(job);
-	zcgem_jobs_add(job);
-	zcgem_deps_arm(&job->deps);
-	drm_sched_entity_push_job(&job->base);
-	mutex_unlock(&queue->lock);
-	return fence;
+/*
+ * dma_resv held. Jobs that are accepted in here are cancelled by zcgem_remove(), which
+ * waits for all tasks in such a section of any DRM device: nothing in it may block for
+ * long.
+ */
+static int zcgem_submit_accept(struct zcgem_job *job, bool implicit, struct dma_fence **fence)
+{
+	int idx, ret = 0;
+
+	if (!drm_dev_enter(&job->queue->client->zdev->drm, &idx))
+		return -ENODEV;
+	if (job->cost <= ZCGEM_COST_AT_ONCE && !job->deps.count && !job->deps.error)
+		ret = zcgem_job_run_at_once(job);
+	if (!ret)
+		ret = zcgem_submit_queue(job, implicit, fence);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+/*
+ * One attempt. -EAGAIN: zcgem_submit_prepare() has to be called again; 1: the job was done; 0: a
+ * job that was accepted and may be gone.
+ */
+static int zcgem_submit_try(struct zcgem_job *job, bool implicit, struct dma_fence **fence)
+{
+	struct drm_exec exec;
+	int ret;
+
+	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES,
+		      job->nr_objects);
+	ret = zcgem_submit_lock(job, &exec);
+	if (!ret) {
+		ret = zcgem_submit_get(job, implicit);
+		if (!ret)
+			ret = zcgem_submit_accept(job, implicit, fence);
+		if (ret) {
+			zcgem_job_forget_memory(job);
+			zcgem_deps_drop_implicit(&job->deps);
+		}
+	}
+	drm_exec_fini(&exec);
+	return ret;
+}
+
+/* As zcgem_submit_try(), but never -EAGAIN. */
+static int zcgem_submit_job(struct zcgem_job *job, bool implicit, struct dma_fence **fence)
+{
+	bool again = false;
+	int ret;
+
+	do {
+		ret = zcgem_submit_prepare(job, again);
+		if (!ret)
+			ret = zcgem_submit_try(job, implicit, fence);
+		if (ret == -EAGAIN && signal_pending(current))
+			ret = -ERESTARTSYS;
+		again = true;
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
 /* No locks held. */
@@ -210,114 +312,13 @@ static void zcgem_submit_fill_out_syncs(struct zcgem_out_sync *syncs, u32 count,
 	}
 }
 
-/*
- * dma_resv held. Jobs that are accepted in here are cancelled by zcgem_remove(), which
- * waits for all who are in such a section of any DRM device: nothing in it may block for
- * long.
- */
-static int zcgem_submit_accept(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			       struct dma_fence **fence)
-{
-	struct zcgem_engine *engine = &job->zdev->engine;
-	int idx, ret = 0;
-
-	if (!drm_dev_enter(&job->zdev->drm, &idx))
-		return -ENODEV;
-	down_read(&engine->notifier_lock);
-	if (zcgem_submit_is_valid(job))
-		*fence = zcgem_submit_publish(job, args);
-	else
-		ret = -EAGAIN;
-	up_read(&engine->notifier_lock);
-	drm_dev_exit(idx);
-	return ret;
-}
-
-/*
- * One attempt. -EAGAIN: zcgem_submit_prepare() has to be called again. A job that was
- * accepted may be gone when this returns.
- */
-static int zcgem_submit_try(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			    struct dma_fence **fence)
-{
-	bool implicit = !(args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC);
-	unsigned int i, nr_explicit = job->deps.count;
-	struct drm_exec exec;
-	int ret;
-
-	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES,
-		      job->nr_objects);
-	ret = zcgem_submit_lock(job, &exec);
-	if (ret)
-		goto fini;
-
-	for (i = 0; i < job->nr_objects && !ret; i++)
-		ret = zcgem_submit_get_memory(&job->objects[i]);
-	/* Exporters of foreign memory may have added fences of their own. */
-	for (i = 0; i < job->nr_objects && !ret; i++)
-		if (zcgem_is_foreign(&job->objects[i]))
-			ret = dma_resv_reserve_fences(job->objects[i].obj->bo.base.resv,
-						      ZCGEM_FENCES_PER_OBJECT);
-	for (i = 0; i < job->nr_objects && !ret; i++)
-		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
-
-	if (!ret)
-		ret = zcgem_submit_accept(job, args, fence);
-	if (ret) {
-		zcgem_job_forget_memory(job);
-		zcgem_deps_truncate(&job->deps, nr_explicit);
-	}
-fini:
-	drm_exec_fini(&exec);
-	return ret;
-}
-
-/* On success @fence gets a reference to the job's. */
-static int zcgem_submit_job(struct zcgem_job *job, const struct drm_zcgem_submit *args,
-			    struct dma_fence **fence)
-{
-	bool again = false;
-	int ret;
-
-	do {
-		ret = zcgem_submit_prepare(job, again);
-		if (!ret)
-			ret = zcgem_submit_try(job, args, fence);
-		if (ret == -EAGAIN && signal_pending(current))
-			ret = -ERESTARTSYS;
-		again = true;
-	} while (ret == -EAGAIN);
-	return ret;
-}
-
-/* The scheduler's part, and what it waits for. */
-static int zcgem_submit_init_job(struct drm_file *file, struct zcgem_job *job)
-{
-	struct zcgem_queue *queue = job->queue;
-	int ret;
-
-	ret = zcgem_deps_init(&job->deps, queue->context + 1);
-	if (ret)
-		return ret;
-	ret = drm_sched_job_init(&job->base, &queue->entity, 1, queue, file->client_id);
-	if (ret)
-		return ret;
-	/* This takes the reference, whatever it returns. */
-	ret = drm_sched_job_add_dependency(&job->base, dma_fence_get(&job->deps.ready->base));
-	if (!ret) {
-		job->fence = zcgem_fence_alloc();
-		ret = job->fence ? 0 : -ENOMEM;
-	}
-	if (ret)
-		drm_sched_job_cleanup(&job->base);
-	return ret;
-}
-
+/* Returns 0 for a job that was accepted and may be gone, 1 for one that was done, or an error. */
 static int zcgem_submit(struct drm_file *file, struct zcgem_job *job,
 			const struct drm_zcgem_submit *args)
 {
+	bool implicit = !(args->flags & DRM_ZCGEM_SUBMIT_NO_IMPLICIT_SYNC);
 	struct zcgem_out_sync *out_syncs;
-	struct dma_fence *fence;
+	struct dma_fence *fence = NULL;
 	int ret;
 
 	ret = zcgem_submit_get_ops(file, job, args);
@@ -327,20 +328,14 @@ static int zcgem_submit(struct drm_file *file, struct zcgem_job *job,
 	if (IS_ERR(out_syncs))
 		return PTR_ERR(out_syncs);
 
-	ret = zcgem_submit_init_job(file, job);
-	if (ret)
-		goto put_syncs;
 	ret = zcgem_submit_get_in_syncs(file, job, args);
 	if (!ret)
-		ret = zcgem_submit_job(job, args, &fence);
-	if (ret) {
-		drm_sched_job_cleanup(&job->base);
-		zcgem_fence_abandon(job->fence);
-	} else {
+		ret = zcgem_submit_job(job, implicit, &fence);
+	if (ret > 0)
+		fence = dma_fence_get_stub();
+	if (ret >= 0)
 		zcgem_submit_fill_out_syncs(out_syncs, args->out_syncs.count, fence);
-		dma_fence_put(fence);
-	}
-put_syncs:
+	dma_fence_put(fence);
 	zcgem_submit_put_out_syncs(out_syncs, args->out_syncs.count);
 	return ret;
 }
@@ -356,7 +351,7 @@ put_syncs:
 int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	const struct drm_zcgem_submit *args = data;
-	struct zcgem_queue *queue;
+	struct zcgem_client *client = file->driver_priv;
 	struct zcgem_job *job;
 	int ret;
 
@@ -368,18 +363,15 @@ int zcgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file
 				    args->priority);
 	if (args->priority == DRM_ZCGEM_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
 		return zcgem_refuse(drm, -EPERM, "high priority takes CAP_SYS_NICE");
-
-	queue = zcgem_client_queue(file, args->priority);
-	if (IS_ERR(queue))
-		return PTR_ERR(queue);
-	ret = wait_event_interruptible(queue->wait,
-				       atomic_read(&queue->jobs) < ZCGEM_QUEUE_DEPTH);
+	ret = zcgem_submit_check_ops(drm, args);
 	if (ret)
 		return ret;
 
-	job = zcgem_job_alloc(queue);
-	ret = job ? zcgem_submit(file, job, args) : -ENOMEM;
-	if (job && ret)
+	job = zcgem_job_alloc(&client->queues[args->priority], args->ops.count);
+	if (IS_ERR(job))
+		return PTR_ERR(job);
+	ret = zcgem_submit(file, job, args);
+	if (ret)
 		zcgem_job_free(job);
-	return ret;
+	return ret > 0 ? 0 : ret;
 }

@@ -24,6 +24,7 @@ struct zcgem_out_sync {
 	u64 point;
 };
 
+int zcgem_submit_check_ops(struct drm_device *drm, const struct drm_zcgem_submit *args);
 int zcgem_submit_get_ops(struct drm_file *file, struct zcgem_job *job,
 			 const struct drm_zcgem_submit *args);
 int zcgem_submit_get_in_syncs(struct drm_file *file, struct zcgem_job *job,

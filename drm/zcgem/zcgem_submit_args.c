@@ -9,10 +9,9 @@
  * No locks are held here.
  */
 
-#include <linux/bsearch.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/overflow.h>
-#include <linux/sort.h>
+#include <linux/slab.h>
 
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
@@ -103,125 +102,81 @@ static void zcgem_job_object_touch(struct zcgem_job_object *o, u64 offset, u64 e
 	o->end = max(o->end, (end - 1) / PAGE_SIZE + 1);
 }
 
-static int zcgem_op_bind(struct zcgem_job *job, const struct drm_zcgem_op *in, u32 dst, u32 src,
-			 struct zcgem_op *out)
+/*
+ * The place of an object in the job, looked up and added if it is new. Backwards, because
+ * operations that follow each other often name the same objects.
+ */
+static int zcgem_job_find_object(struct drm_file *file, struct zcgem_job *job, u32 handle)
 {
-	struct drm_device *drm = &job->zdev->drm;
-	struct zcgem_job_object *to = &job->objects[dst], *from = &job->objects[src];
-	u64 dst_end, src_end;
+	struct drm_gem_object *gem;
+	unsigned int i;
 
-	dst_end = zcgem_op_end(in->dst_offset, in, in->dst_pitch);
-	src_end = zcgem_op_is_fill(in) ? 1 : zcgem_op_end(in->src_offset, in, in->src_pitch);
+	for (i = job->nr_objects; i--;)
+		if (job->objects[i].handle == handle)
+			return i;
+
+	gem = drm_gem_object_lookup(file, handle);
+	if (!gem)
+		return zcgem_refuse(file->minor->dev, -ENOENT, "no handle %u", handle);
+	job->objects[job->nr_objects] = (struct zcgem_job_object) {
+		.job = job,
+		.obj = to_zcgem_object(gem),
+		.handle = handle,
+	};
+	return job->nr_objects++;
+}
+
+/* Looks up the objects of an operation, and has it name their places instead. */
+static int zcgem_op_bind(struct drm_file *file, struct zcgem_job *job, struct drm_zcgem_op *op)
+{
+	struct drm_device *drm = file->minor->dev;
+	struct zcgem_job_object *to, *from;
+	u64 dst_end, src_end;
+	int dst, src;
+
+	dst = zcgem_job_find_object(file, job, op->dst_handle);
+	src = zcgem_op_is_fill(op) || dst < 0 ? dst :
+		zcgem_job_find_object(file, job, op->src_handle);
+	if (src < 0)
+		return src;
+	to = &job->objects[dst];
+	from = &job->objects[src];
+
+	dst_end = zcgem_op_end(op->dst_offset, op, op->dst_pitch);
+	src_end = zcgem_op_is_fill(op) ? 1 : zcgem_op_end(op->src_offset, op, op->src_pitch);
 	if (!dst_end || !src_end || dst_end > to->obj->bo.base.size ||
-	    src_end > from->obj->bo.base.size) {
-		drm_dbg_ratelimited(drm, "operation outside its objects\n");
-		return -EINVAL;
-	}
-	if (!zcgem_op_is_fill(in) && to->obj == from->obj &&
-	    zcgem_op_overlaps(in, dst_end, src_end)) {
-		drm_dbg_ratelimited(drm, "copy overlaps itself\n");
-		return -EINVAL;
-	}
-	if (to->obj->readonly) {
-		drm_dbg_ratelimited(drm, "object %u is read-only\n", in->dst_handle);
-		return -EACCES;
-	}
+	    src_end > from->obj->bo.base.size)
+		return zcgem_refuse(drm, -EINVAL, "operation outside its objects");
+	if (!zcgem_op_is_fill(op) && to->obj == from->obj &&
+	    zcgem_op_overlaps(op, dst_end, src_end))
+		return zcgem_refuse(drm, -EINVAL, "copy overlaps itself");
+	if (to->obj->readonly)
+		return zcgem_refuse(drm, -EACCES, "object %u is read-only", op->dst_handle);
 
 	to->write = true;
-	zcgem_job_object_touch(to, in->dst_offset, dst_end);
-	if (!zcgem_op_is_fill(in))
-		zcgem_job_object_touch(from, in->src_offset, src_end);
-	*out = (struct zcgem_op) {
-		.type = in->type,
-		.dst = dst,
-		.src = src,
-		.pattern_size = in->pattern_size,
-		.dst_offset = in->dst_offset,
-		.src_offset = in->src_offset,
-		.size = in->size,
-		.height = in->height,
-		.dst_pitch = in->dst_pitch,
-		.src_pitch = in->src_pitch,
-		.pattern = in->pattern,
-	};
+	zcgem_job_object_touch(to, op->dst_offset, dst_end);
+	if (!zcgem_op_is_fill(op))
+		zcgem_job_object_touch(from, op->src_offset, src_end);
+	job->cost += (op->size + ZCGEM_ROW_COST) * op->height;
+	op->dst_handle = dst;
+	op->src_handle = src;
 	return 0;
 }
 
-static int zcgem_compare_handles(const void *a, const void *b)
+/**
+ * zcgem_submit_check_ops() - Is the array of operations one that can be read?
+ * @drm: the device, for messages
+ * @args: the submit
+ *
+ * Return: 0, -EINVAL, -E2BIG.
+ */
+int zcgem_submit_check_ops(struct drm_device *drm, const struct drm_zcgem_submit *args)
 {
-	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+	int ret = zcgem_array_check(drm, &args->ops);
 
-	return x < y ? -1 : x > y;
-}
-
-/* Each handle once, in ascending order. */
-static u32 zcgem_collect_handles(const struct drm_zcgem_op *ops, u32 count, u32 *handles)
-{
-	u32 i, n = 0, unique = 0;
-
-	for (i = 0; i < count; i++) {
-		handles[n++] = ops[i].dst_handle;
-		if (!zcgem_op_is_fill(&ops[i]))
-			handles[n++] = ops[i].src_handle;
-	}
-	sort(handles, n, sizeof(*handles), zcgem_compare_handles, NULL);
-	for (i = 0; i < n; i++)
-		if (!unique || handles[unique - 1] != handles[i])
-			handles[unique++] = handles[i];
-	return unique;
-}
-
-static u32 zcgem_find_handle(const u32 *handles, u32 count, u32 handle)
-{
-	u32 *found = bsearch(&handle, handles, count, sizeof(*handles), zcgem_compare_handles);
-
-	return found - handles;
-}
-
-static int zcgem_lookup_objects(struct drm_file *file, struct zcgem_job *job,
-				const u32 *handles, u32 count)
-{
-	u32 i;
-
-	job->objects = zcgem_table_alloc(count, sizeof(*job->objects));
-	if (!job->objects)
-		return -ENOMEM;
-
-	for (i = 0; i < count; i++) {
-		struct drm_gem_object *gem = drm_gem_object_lookup(file, handles[i]);
-
-		if (!gem)
-			return zcgem_refuse(file->minor->dev, -ENOENT, "no handle %u",
-					    handles[i]);
-		job->objects[job->nr_objects++] = (struct zcgem_job_object) {
-			.job = job,
-			.obj = to_zcgem_object(gem),
-		};
-	}
-	return 0;
-}
-
-static int zcgem_bind_ops(struct drm_file *file, struct zcgem_job *job,
-			  const struct drm_zcgem_op *ops, u32 count)
-{
-	u32 *handles, nr_handles, i;
-	int ret;
-
-	handles = zcgem_table_alloc(2 * count, sizeof(*handles));
-	if (!handles)
-		return -ENOMEM;
-	nr_handles = zcgem_collect_handles(ops, count, handles);
-
-	ret = zcgem_lookup_objects(file, job, handles, nr_handles);
-	for (i = 0; i < count && !ret; i++) {
-		u32 dst = zcgem_find_handle(handles, nr_handles, ops[i].dst_handle);
-		u32 src = zcgem_op_is_fill(&ops[i]) ? dst :
-			zcgem_find_handle(handles, nr_handles, ops[i].src_handle);
-
-		ret = zcgem_op_bind(job, &ops[i], dst, src, &job->ops[i]);
-	}
-	job->nr_ops = count;
-	zcgem_table_free(handles);
+	if (!ret && args->ops.count > ZCGEM_MAX_OPS)
+		ret = zcgem_refuse(drm, -E2BIG, "%u operations are more than %u",
+				   args->ops.count, ZCGEM_MAX_OPS);
 	return ret;
 }
 
@@ -229,41 +184,27 @@ static int zcgem_bind_ops(struct drm_file *file, struct zcgem_job *job,
  * zcgem_submit_get_ops() - Read the operations and look up their objects.
  * @file: the client
  * @job: gets both; what is there on failure is freed with the job
- * @args: the submit
+ * @args: the submit, whose array zcgem_submit_check_ops() found good
  *
- * Return: 0, -EINVAL, -E2BIG, -EFAULT, -ENOENT, -EACCES, -ENOMEM.
+ * Return: 0, -EINVAL, -E2BIG, -EFAULT, -ENOENT, -EACCES.
  */
 int zcgem_submit_get_ops(struct drm_file *file, struct zcgem_job *job,
 			 const struct drm_zcgem_submit *args)
 {
-	struct drm_device *drm = &job->zdev->drm;
-	struct drm_zcgem_op *ops;
+	struct drm_device *drm = file->minor->dev;
 	u32 i;
-	int ret;
+	int ret = 0;
 
-	ret = zcgem_array_check(drm, &args->ops);
-	if (!ret && args->ops.count > ZCGEM_MAX_OPS) {
-		drm_dbg_ratelimited(drm, "%u operations are more than %u\n", args->ops.count,
-				    ZCGEM_MAX_OPS);
-		ret = -E2BIG;
-	}
-	if (ret)
-		return ret;
+	for (i = 0; i < job->nr_ops && !ret; i++) {
+		struct drm_zcgem_op *op = &job->ops[i];
 
-	job->ops = zcgem_table_alloc(args->ops.count, sizeof(*job->ops));
-	ops = zcgem_table_alloc(args->ops.count, sizeof(*ops));
-	if (!job->ops || !ops)
-		ret = -ENOMEM;
-	for (i = 0; i < args->ops.count && !ret; i++) {
-		ret = zcgem_array_get(&args->ops, i, &ops[i], sizeof(*ops));
+		ret = zcgem_array_get(&args->ops, i, op, sizeof(*op));
 		if (ret)
-			drm_dbg_ratelimited(drm, "operation %u cannot be read\n", i);
-		else
-			ret = zcgem_op_check(drm, &ops[i]);
+			return zcgem_refuse(drm, ret, "operation %u cannot be read", i);
+		ret = zcgem_op_check(drm, op);
+		if (!ret)
+			ret = zcgem_op_bind(file, job, op);
 	}
-	if (!ret)
-		ret = zcgem_bind_ops(file, job, ops, args->ops.count);
-	zcgem_table_free(ops);
 	return ret;
 }
 
@@ -303,7 +244,7 @@ static int zcgem_get_sync(struct drm_device *drm, const struct drm_zcgem_array *
 int zcgem_submit_get_in_syncs(struct drm_file *file, struct zcgem_job *job,
 			      const struct drm_zcgem_submit *args)
 {
-	struct drm_device *drm = &job->zdev->drm;
+	struct drm_device *drm = file->minor->dev;
 	struct drm_zcgem_sync sync;
 	u32 i;
 	int ret;
@@ -330,7 +271,7 @@ int zcgem_submit_get_in_syncs(struct drm_file *file, struct zcgem_job *job,
 }
 
 /**
- * zcgem_submit_put_out_syncs() - Let go of syncobjs.
+ * zcgem_submit_put_out_syncs() - Drop syncobjs.
  * @syncs: what zcgem_submit_get_out_syncs() returned
  * @count: how many
  */
@@ -384,7 +325,8 @@ struct zcgem_out_sync *zcgem_submit_get_out_syncs(struct drm_file *file,
 			goto put;
 		}
 		if (sync.point) {
-			out->chain = dma_fence_chain_alloc();
+			/* As dma_fence_chain_alloc() does, but charged. */
+			out->chain = kmalloc(sizeof(*out->chain), GFP_KERNEL_ACCOUNT);
 			if (!out->chain) {
 				drm_syncobj_put(out->syncobj);
 				ret = -ENOMEM;

@@ -84,8 +84,9 @@ TRACE_EVENT(zcgem_submit,
 			     __field(unsigned int, objects)
 			     __field(unsigned int, deps)
 			     __field(u32, priority)),
-	    TP_fast_assign(__entry->context = job->fence->base.context;
-			   __entry->seqno = job->fence->base.seqno;
+	    /* A job that is done in the call has none. */
+	    TP_fast_assign(__entry->context = job->fence ? job->fence->base.context : 0;
+			   __entry->seqno = job->fence ? job->fence->base.seqno : 0;
 			   __entry->ops = job->nr_ops;
 			   __entry->objects = job->nr_objects;
 			   __entry->deps = job->deps.count;

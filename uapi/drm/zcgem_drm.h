@@ -708,7 +708,8 @@ enum drm_zcgem_priority {
  * objects that are read and of everybody for those that are written. Then the fence of
  * the submit signals, which is put on the objects and into @out_syncs by the call.
  * A call that fails has done nothing of that. A client that has very much queued waits
- * for room in this call.
+ * for room in this call. What is small and has nothing to wait for may be done when the call
+ * returns: no object gets a fence then, and @out_syncs get one that has signalled.
  *
  * The memory used is the one the objects have at the call, also if a hole is punched
  * into the file or the object closed afterwards.
