@@ -17,7 +17,7 @@
 #define PATH_SIZE	512
 
 /* Is this the fdinfo of a zcgem node? */
-static bool read_fdinfo(const char *path, uint64_t *id)
+static bool read_fdinfo(const char *path, uint64_t *id, uint64_t *busy)
 {
 	FILE *file = fopen(path, "r");
 	bool ours = false, known = false;
@@ -25,13 +25,13 @@ static bool read_fdinfo(const char *path, uint64_t *id)
 
 	if (!file)
 		return false;
+	*busy = 0;
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "drm-driver: %31s", name) == 1)
 			ours = !strcmp(name, "zcgem");
 		else if (sscanf(line, "drm-client-id: %" SCNu64, id) == 1)
 			known = true;
-		/* Files of no DRM driver have neither, and long texts. */
-		if (ours && known)
+		else if (sscanf(line, "drm-engine-copy: %" SCNu64, busy) == 1)
 			break;
 	}
 	fclose(file);
@@ -58,7 +58,8 @@ static void read_command(const char *proc, int pid, char *command, size_t size)
 			*command = '?';
 }
 
-static int add_client(struct client_list *list, const char *proc, int pid, uint64_t id)
+static int add_client(struct client_list *list, const char *proc, int pid, uint64_t id,
+		      uint64_t busy)
 {
 	struct client *clients;
 	size_t i;
@@ -72,6 +73,7 @@ static int add_client(struct client_list *list, const char *proc, int pid, uint6
 	list->clients = clients;
 	clients[list->count].pid = pid;
 	clients[list->count].id = id;
+	clients[list->count].busy = busy;
 	read_command(proc, pid, clients[list->count].command, sizeof(clients->command));
 	list->count++;
 	return 0;
@@ -81,7 +83,7 @@ static int read_process(struct client_list *list, const char *proc, int pid)
 {
 	char path[PATH_SIZE];
 	struct dirent *entry;
-	uint64_t id;
+	uint64_t id, busy;
 	int ret = 0;
 	DIR *dir;
 
@@ -93,8 +95,8 @@ static int read_process(struct client_list *list, const char *proc, int pid)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "%s/%d/fdinfo/%s", proc, pid, entry->d_name);
-		if (read_fdinfo(path, &id))
-			ret = add_client(list, proc, pid, id);
+		if (read_fdinfo(path, &id, &busy))
+			ret = add_client(list, proc, pid, id, busy);
 	}
 	closedir(dir);
 	return ret;

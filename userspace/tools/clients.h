@@ -12,6 +12,7 @@
 struct client {
 	int pid;
 	uint64_t id;
+	uint64_t busy;		/* nanoseconds that its submits ran */
 	char command[16];
 };
 

@@ -65,14 +65,15 @@ static void print_row(const struct usage *row, double seconds, const char *end)
 	char size[8], resident[8], pinned[8], pid[16] = "";
 	double faults = seconds > 0 ? row->new_faults / seconds : 0;
 	double evictions = seconds > 0 ? row->new_evictions / seconds : 0;
+	double engine = seconds > 0 ? row->new_busy / seconds / 1e7 : 0;
 
 	if (row->pid)
 		snprintf(pid, sizeof(pid), "%d", row->pid);
 	printf("%7s %-15s %7u %7u %6s %8s %6s %5" PRIu64 " %8" PRIu64 " %8" PRIu64 " %7.0f %7" PRIu64
-	       " %6.1f%s", pid, row->command, row->clients, row->objects,
+	       " %6.1f %6.1f%s", pid, row->command, row->clients, row->objects,
 	       short_size(row->size, size), short_size(row->resident, resident),
 	       short_size(row->pinned, pinned), row->mappings, row->attachments, row->faults, faults,
-	       row->evictions, evictions, end);
+	       row->evictions, evictions, engine, end);
 }
 
 static void print_table(struct usage_list *list, double seconds, size_t rows, const char *end)
@@ -86,9 +87,9 @@ static void print_table(struct usage_list *list, double seconds, size_t rows, co
 		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
 	printf("zcgem top - %s, %u device%s, %zu process%s%s", clock, list->devices,
 	       list->devices == 1 ? "" : "s", list->count, list->count == 1 ? "" : "es", end);
-	printf("%7s %-15s %7s %7s %6s %8s %6s %5s %8s %8s %7s %7s %6s%s", "PID", "COMMAND", "CLIENTS",
+	printf("%7s %-15s %7s %7s %6s %8s %6s %5s %8s %8s %7s %7s %6s %6s%s", "PID", "COMMAND", "CLIENTS",
 	       "OBJECTS", "SIZE", "RESIDENT", "PINNED", "MAPS", "ATTACHED", "FAULTS", "FLT/S",
-	       "EVICTED", "EVC/S", end);
+	       "EVICTED", "EVC/S", "ENG%", end);
 	for (i = 0; i < list->count && i < rows; i++)
 		print_row(&list->rows[i], seconds, end);
 	snprintf(list->total.command, sizeof(list->total.command), "total");
@@ -232,7 +233,8 @@ int cmd_top(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.doc = "Show which processes use zcgem: their open nodes, the objects that they "
-		       "made, memory, page faults and evictions. q leaves.",
+		       "made, memory, page faults and evictions, and how much of a processor their "
+		       "submits take. q leaves.",
 	};
 	struct settings settings = { .interval = 2, .debugfs = DEBUGFS, .proc = "/proc" };
 	int ret;

@@ -76,6 +76,7 @@ static int sum_up(const struct object_table *table, const struct client_list *cl
 		if (!row)
 			return -ENOMEM;
 		row->clients++;
+		row->busy += clients->clients[i].busy;
 		list->total.clients++;
 	}
 	for (i = 0; i < table->count; i++) {
@@ -120,9 +121,12 @@ void usage_compare(struct usage_list *now, const struct usage_list *before)
 		struct usage *row = &now->rows[i];
 		const struct usage *old = find(before, row->pid, row->command);
 		uint64_t faults = old ? old->faults : 0, evictions = old ? old->evictions : 0;
+		uint64_t busy = old ? old->busy : 0;
 
 		row->new_faults = row->faults > faults ? row->faults - faults : 0;
 		row->new_evictions = row->evictions > evictions ? row->evictions - evictions : 0;
+		row->new_busy = row->busy > busy ? row->busy - busy : 0;
+		now->total.new_busy += row->new_busy;
 		now->total.new_faults += row->new_faults;
 		now->total.new_evictions += row->new_evictions;
 	}

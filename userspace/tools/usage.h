@@ -20,9 +20,11 @@ struct usage {
 	uint64_t attachments;
 	uint64_t faults;
 	uint64_t evictions;
+	uint64_t busy;		/* nanoseconds that its submits ran */
 	/* What came since a former list, in events; see usage_compare(). */
 	uint64_t new_faults;
 	uint64_t new_evictions;
+	uint64_t new_busy;
 };
 
 struct usage_list {
