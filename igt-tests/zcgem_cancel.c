@@ -22,6 +22,7 @@
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
 #include "igt_zcgem_submit.h"
+#include "igt_zcgem_swap.h"
 #include "igt_zcgem_wrap.h"
 
 /**
@@ -391,6 +392,8 @@ static void test_reclaim(int fd)
 	struct waiting w;
 	int i;
 
+	/* reclaim gains nothing from them without */
+	zcgem_require_swap(MIB(16));
 	zcgem_populate(fd, idle, MIB(4), NULL);
 	submit_waiting(fd, zcgem_op_fill32(busy, 0, MIB(4), 7), &w);
 	for (i = 0; i < 50 && is_resident(fd, idle); i++)
@@ -406,6 +409,7 @@ static void test_reclaim(int fd)
 	close_waiting(&w);
 	close(memfds[0]);
 	close(memfds[1]);
+	zcgem_end_swap();
 }
 
 static void test_dirty(int fd)
