@@ -219,7 +219,7 @@ static void close_memory(int fd, struct memory *memory)
 		close(memory->memfd);
 }
 
-/* KVM before 6.13 refuses pages that are not the first of a high order without a compound page. */
+/* KVM before 6.13 takes a reference to the page that it finds, which tail pages refuse. */
 static bool kvm_takes_pool(void)
 {
 	struct utsname name;
@@ -297,7 +297,6 @@ static void *evict_on(void *data)
 {
 	struct evictor *evictor = data;
 
-	/* beside evictions KVM of 6.12 may get nowhere with huge pages, so they come to an end */
 	while (!evictor->stop && evictor->evictions < EVICTIONS) {
 		evictor->evictions += !__zcgem_evict(evictor->fd, evictor->handle, SIZE);
 		usleep(2000);
@@ -325,7 +324,12 @@ static void test_evict(int fd)
 		put_words(memory.own, 9);
 		expect_guest_reads(&guest, 9);
 
-		/* KVM takes a zap between two looks of its own for a failure, and no harm is done */
+		/*
+		 * KVM takes a zap between two looks of its own for a failure, and no harm is done;
+		 * but a KVM that takes references never gets one to a tail page.
+		 */
+		if (kind == HUGE && !kvm_takes_pool())
+			goto next;
 		guest.again = true;
 		guest.faults = 0;
 		igt_assert_eq(pthread_create(&evictor.thread, NULL, evict_on, &evictor), 0);
@@ -339,6 +343,7 @@ static void test_evict(int fd)
 		igt_info("%u evictions, KVM_RUN said EFAULT %u times\n", evictor.evictions,
 			 guest.faults);
 		igt_assert_lt(0, evictor.evictions);
+next:
 		igt_assert_eq(set_slot(&guest, 1, 0, OBJECT, 0, NULL), 0);
 		close_memory(fd, &memory);
 	}
