@@ -251,6 +251,6 @@ int igt_main()
 
 	igt_fixture() {
 		close(fd);
-		zcgem_load("");
+		igt_assert(zcgem_load(""));
 	}
 }

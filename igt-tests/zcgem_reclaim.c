@@ -261,6 +261,6 @@ int igt_main()
 
 	igt_fixture() {
 		drm_close_driver(fd);
-		zcgem_load("");
+		igt_assert(zcgem_load(""));
 	}
 }

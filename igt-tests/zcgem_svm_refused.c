@@ -268,7 +268,7 @@ int igt_main()
 	igt_fixture() {
 		/* engine-off comes last */
 		if (fd < 0)
-			zcgem_load("");
+			igt_assert(zcgem_load(""));
 		else
 			drm_close_driver(fd);
 	}

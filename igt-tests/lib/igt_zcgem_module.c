@@ -94,7 +94,8 @@ int zcgem_unload_soon(void)
 bool zcgem_load(const char *parameters)
 {
 	char command[160];
+	int err = zcgem_unload_soon();
 
-	snprintf(command, sizeof(command), "modprobe -r zcgem && modprobe zcgem %s", parameters);
-	return !system(command);
+	snprintf(command, sizeof(command), "modprobe zcgem %s", parameters);
+	return (!err || err == -ENOENT) && !system(command);
 }
