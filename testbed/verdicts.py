@@ -95,6 +95,12 @@ def _kernel_words():
     yield ("an expected kill in a control group",
            _failures([_igt({"zcgem_a@oom": ("dmesg-warn", grouped)}, expected=expected)],
                      log=grouped), ([], []))
+    other = OOM.replace("hog", "sow")
+    second = _igt({"zcgem_b@oom": ("dmesg-warn", other)},
+                  expected={"zcgem_b@oom": console.killed("sow")})
+    second[0].name = "other"
+    yield ("expected kills of two groups",
+           _failures([_igt(kill, expected=expected), second], log=OOM + other), ([], []))
     yield ("an expected kill that is not said",
            _failures([_igt({"zcgem_a@oom": ("pass", "")}, expected=expected)]),
            (["7.2 zcgem_a@oom"], []))
