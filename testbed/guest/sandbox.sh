@@ -79,7 +79,12 @@ check_nothing_left
 modprobe -r zcgem
 refused "the module is not loaded" "No such device" "the module is installed and not loaded" ":"
 modprobe zcgem num_devices=2
-set -- /dev/dri/renderD*
+# vgem may have a node too.
+set --
+for node in /sys/class/drm/renderD*; do
+	[ "$(basename "$(readlink "$node/device/driver")")" != zcgem ] ||
+		set -- "$@" "/dev/dri/${node##*/}"
+done
 for node; do
 	check "of two devices $node" env ZCGEM_DEVICE="$node" $zcgem info
 	echo "$said" | grep -q "^nodes: $node "
