@@ -193,6 +193,8 @@ static void test_huge_scattered(int fd)
 
 static uint64_t pins_taken(void)
 {
+	/* Otherwise what each processor has counted may be added up a second later. */
+	__zcgem_write_setting("/proc/sys/vm/stat_refresh", "1");
 	return zcgem_read_key("/proc/vmstat", "nr_foll_pin_acquired");
 }
 
