@@ -217,7 +217,8 @@ static void test_engine_off(int fd)
 
 int igt_main()
 {
-	int fd = -1;
+	/* Of the program, not of the function: a subtest ends by siglongjmp(). */
+	static int fd = -1;
 
 	igt_fixture()
 		fd = zcgem_open();
