@@ -333,7 +333,7 @@ static void test_watch_backs_off(int fd)
 	close_hole(&writer.hole);
 	pthread_join(writer.thread, NULL);
 	igt_info("%" PRIu64 " looks within %" PRIu64 " s\n", looks, seconds);
-	igt_assert_lt_u64(1, looks);
+	igt_assert_lt_u64(0, looks);
 	/* seven times within the first second, and then once each second */
 	igt_assert_lte_u64(looks, 8 + seconds);
 
