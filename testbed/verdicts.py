@@ -109,6 +109,10 @@ def _kernel_words():
     lapse = "------------[ cut here ]------------\n{}\nWARNING: at dma/debug.c\nRIP: 0010:x\n" \
             "Call Trace:\n---[ end trace 0 ]---\n"
     limit = lapse.format("DMA-API: exceeded 7 overlapping mappings of cacheline 0x1")
+    second = lapse.format("DMA-API: platform a: cacheline tracking EEXIST, overlapping mappings "
+                          "aren't supported")
+    yield ("a second mapping to DMA_API_DEBUG",
+           [report.kind for report in console.scan(second)], [])
     yield ("a limit of DMA_API_DEBUG",
            [report.kind for report in console.scan(limit + "BUG: KASAN: x\n" + limit)], ["sanitizer"])
     yield ("another word of DMA_API_DEBUG",

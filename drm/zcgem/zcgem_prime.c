@@ -243,8 +243,8 @@ static int zcgem_build_sgt(struct sg_table *sgt, struct device *dev,
 }
 
 /*
- * The DMA layer must not put other memory between the object and a coherent device:
- * neither side would see what the other writes. For a device that is not coherent it cleans the caches
+ * The DMA layer must not put other memory between the object and a coherent device: neither
+ * side would see what the other writes. For a device that is not coherent it cleans the caches
  * here, of all that was written before, and invalidates them when the list is given back.
  */
 static int zcgem_map_sgt(struct zcgem_dma_map *map, struct device *dev)
