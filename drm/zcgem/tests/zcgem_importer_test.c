@@ -7,6 +7,7 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 
+#include <linux/delay.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
@@ -115,6 +116,7 @@ static struct importer *importer_attach(struct kunit *test, const struct exporte
 static int exporter_init(struct kunit *test)
 {
 	struct exporter *exporter = kunit_kzalloc(test, sizeof(*exporter), GFP_KERNEL);
+	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, exporter);
 	exporter->parent = bus_find_device_by_name(&zcgem_bus, NULL, "zcgem");
@@ -122,6 +124,9 @@ static int exporter_init(struct kunit *test)
 	test->priv = exporter;
 	exporter->zdev = dev_get_drvdata(exporter->parent);
 	KUNIT_ASSERT_NOT_NULL(test, exporter->zdev);
+	/* The object of the test before dies on a workqueue. */
+	for (i = 0; i < 250 && atomic_long_read(&exporter->zdev->counters.pinned_folios); i++)
+		msleep(20);
 	exporter->attachments = atomic_long_read(&exporter->zdev->counters.attachments);
 	exporter->dma_maps = atomic_long_read(&exporter->zdev->counters.dma_maps);
 	exporter->objects = atomic_long_read(&exporter->zdev->counters.objects);
@@ -215,11 +220,11 @@ static void revoke(struct kunit *test, struct zcgem_object *obj)
 static void importer_is_revoked(struct kunit *test)
 {
 	struct exporter *exporter = test->priv;
+	struct zcgem_counters *counters = &exporter->zdev->counters;
+	long pinned = atomic_long_read(&counters->pinned_folios);
 	struct importer *importer = importer_attach(test, exporter);
 	struct zcgem_object *obj = exporter->obj;
 	bool told = follows_moves(importer), gone = told && importer->prompt;
-	struct zcgem_counters *counters = &exporter->zdev->counters;
-	long pinned = atomic_long_read(&counters->pinned_folios);
 
 	KUNIT_ASSERT_EQ(test, importer_map(importer), 0);
 	revoke(test, obj);
