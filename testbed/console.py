@@ -80,7 +80,13 @@ def without_limit(lines):
         end = next((n for n in range(number, min(number + REPORT_LINES, len(rest)))
                     if re.search(LIMIT_ENDS, rest[n])), None)
         if begin is not None and end is not None:
-            del rest[begin:end + 1]
+            # What the first mapping was made by may follow.
+            end += 1
+            if end < len(rest) and "DMA-API: Mapped at:" in rest[end]:
+                end += 1
+                while end < len(rest) and re.search(r"\]  \S+\+0x[0-9a-f]+/0x", rest[end]):
+                    end += 1
+            del rest[begin:end]
     return rest
 
 

@@ -113,6 +113,9 @@ def _kernel_words():
                           "aren't supported")
     yield ("a second mapping to DMA_API_DEBUG",
            [report.kind for report in console.scan(second)], [])
+    mapped = "[ 1.0] DMA-API: Mapped at:\n[ 1.0]  debug_dma_map_sg+0x1/0x2\n[ 1.0] more\n"
+    yield ("where the first one was made", console.without_limit((second + mapped).splitlines()),
+           ["[ 1.0] more"])
     yield ("a limit of DMA_API_DEBUG",
            [report.kind for report in console.scan(limit + "BUG: KASAN: x\n" + limit)], ["sanitizer"])
     yield ("another word of DMA_API_DEBUG",
