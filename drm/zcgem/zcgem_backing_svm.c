@@ -131,7 +131,7 @@ static bool zcgem_svm_is_late(struct zcgem_client *client, u32 priority, u64 seq
 	return late;
 }
 
-/* Waits for one job as long as whoever is here does, and has it ended then. */
+/* Waits for one job as long as the notifier's caller may be held up, and ends the job then. */
 static void zcgem_svm_wait(struct zcgem_svm *svm, u32 priority, struct dma_fence *fence,
 			   bool stranger, bool gone)
 {

@@ -41,7 +41,7 @@ static void zcgem_delete_mem_notify(struct ttm_buffer_object *bo)
 {
 	struct zcgem_object *obj = container_of(bo, struct zcgem_object, bo);
 
-	/* An importer lets go under the dma_resv of the exporter, see zcgem_import_retire(). */
+	/* An importer releases under the dma_resv of the exporter, see zcgem_import_retire(). */
 	if (!(obj->ops->flags & ZCGEM_BACKING_FOREIGN))
 		zcgem_object_release_pages(obj);
 }
