@@ -8,6 +8,7 @@ import functools
 import pathlib
 import re
 import shlex
+import sys
 
 import build
 import clients
@@ -160,7 +161,8 @@ class Guest:
         return found
 
     def boot(self, members):
-        """One guest: its results, and the members that it did not come to."""
+        """One guest: its results, and the members that it did not come to. A guest that ends by a
+        fault of the emulator gets another try, once."""
         slower = machine.patience(self.kernel)
         sw_sync = not self.kernel.sw_sync and any(m.kind == "igt-system" for m in members)
         script = "modprobe igt_sw_sync\n" if sw_sync else ""
@@ -169,11 +171,17 @@ class Guest:
         unload = "sh /work/testbed/guest/unload >/tmp/unload 2>&1; cp /tmp/unload /out/\n"
         options = members[0].options
         script += leaks.around(unload) if self.kernel.kmemleak and options.leaks else unload
-        vm = machine.Machine(self.kernel, options, script, self.modules)
-        self.machines.append(vm)
-        vm.start()
-        outcome = vm.finish(slower * (BOOT_TIMEOUT
-                                      + sum(member.timeout + 10 for member in members)))
+        for attempt in (1, 2):
+            vm = machine.Machine(self.kernel, options, script, self.modules)
+            self.machines.append(vm)
+            vm.start()
+            outcome = vm.finish(slower * (BOOT_TIMEOUT
+                                          + sum(member.timeout + 10 for member in members)))
+            if not console.stale_breakpoint(outcome.reports, outcome.console):
+                break
+            if attempt == 1:
+                print(f"bed: {self.kernel.name} met a breakpoint that only QEMU's emulator has, "
+                      f"{_last_test(outcome)}; trying once more", file=sys.stderr, flush=True)
         return self.verdict(vm.out, outcome, members)
 
     def verdict(self, directory, outcome, members):

@@ -121,6 +121,12 @@ def _kernel_words():
     yield ("another word of DMA_API_DEBUG",
            [report.kind for report in console.scan(lapse.format("DMA-API: x: mapping error"))],
            ["warning"])
+    died = "[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP\n[ 1.0] RIP: 0010:{}\n"
+    for where, stale in (("finish_task_switch+0x1/0x2", True), ("zcgem_x+0x1/0x2 [zcgem]", False)):
+        log = died.format(where)
+        yield f"a breakpoint in {where}", console.stale_breakpoint(console.scan(log), log), stale
+    log = "BUG: KASAN: x\n" * 20 + died.format("schedule+0x1/0x2")
+    yield "a breakpoint after a report", console.stale_breakpoint(console.scan(log), log), False
     for line, kinds in (("cp: page allocation failure: order:4, mode:0xcc0", ["allocation"]),
                         ("sysfs: cannot create duplicate filename '/x'", ["device"]),
                         ("zcgem zcgem: probe with driver zcgem failed with error -12", ["device"]),
