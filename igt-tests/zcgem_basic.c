@@ -71,8 +71,8 @@ IGT_TEST_DESCRIPTION("Check zcgem objects and handles, their errors, and that no
 
 static void test_create_sizes(int fd)
 {
-	static const uint64_t sizes[] = {
-		1, 4095, 4096, 4097, 8192, 65536 + 1, ZCGEM_HUGE - 1,
+	const uint64_t sizes[] = {
+		1, ZCGEM_PAGE - 1, ZCGEM_PAGE, ZCGEM_PAGE + 1, 2 * ZCGEM_PAGE, 65536 + 1, ZCGEM_HUGE - 1,
 		ZCGEM_HUGE, ZCGEM_HUGE + 1,
 	};
 	unsigned int i;

@@ -209,7 +209,7 @@ static void check_pool(int fd, enum memory_kind kind, const char *cache)
 	expect_cache(map, size, cache);
 
 	zcgem_info(fd, memory.handle, &info);
-	for (i = 9; i < DRM_ZCGEM_EXTENT_ORDERS; i++)
+	for (i = ZCGEM_HUGE_ORDER; i < DRM_ZCGEM_EXTENT_ORDERS; i++)
 		high += info.extents_by_order[i];
 	igt_require_f(high, "the kernel gave no high orders\n");
 	count_leaves(map, size, &sum);
@@ -257,7 +257,7 @@ static void test_leaf_mixed(int fd)
 	expect_leaves(map, LEAF_2M, LEAF_2M);
 	expect_leaves(map + 2 * LEAF_2M, LEAF_2M, LEAF_2M);
 	count_leaves(map + LEAF_2M, LEAF_2M, &sum);
-	igt_assert_eq_u64(sum.small, 512);
+	igt_assert_eq_u64(sum.small, ZCGEM_HUGE_PAGES);
 	igt_assert_eq_u64(total_faults(fd, handle), 3);
 
 	munmap(map, 3 * LEAF_2M);
@@ -486,7 +486,7 @@ static void test_align_in_folio(int fd)
 
 	check_stamps(map, skip, size, ZCGEM_PAGE, 1);
 	count_leaves(map, size, &sum);
-	igt_assert_eq_u64(sum.small, 512 - 37);
+	igt_assert_eq_u64(sum.small, ZCGEM_HUGE_PAGES - 37);
 	igt_assert_eq_u64(sum.large, 2);
 	igt_assert_eq_u64(total_faults(fd, handle), 3);
 	expect_same_frames(map, (char *)memory.own + skip, size);
@@ -613,7 +613,7 @@ static void test_thp_setting(int fd)
 		igt_info("%s: %" PRIu64 " leaves of 2M, %" PRIu64 " of 4K\n",
 			 settings[i], sum.large, sum.small);
 		/* "never" binds drivers on kernels before 6.19, later it does not */
-		igt_assert(sum.large == 3 || (!i && sum.small == 3 * 512));
+		igt_assert(sum.large == 3 || (!i && sum.small == 3 * ZCGEM_HUGE_PAGES));
 	}
 	zcgem_change_setting(ENABLED, "always");
 	free_memory(fd, &memory);
@@ -628,7 +628,7 @@ static void test_thp_disable(int fd)
 	igt_assert_eq_u64(map_once(fd, &memory, 0).large, 3);
 
 	igt_assert_eq(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
-	igt_assert_eq_u64(map_once(fd, &memory, 0).small, 3 * 512);
+	igt_assert_eq_u64(map_once(fd, &memory, 0).small, 3 * ZCGEM_HUGE_PAGES);
 	igt_assert_eq(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
 
 	igt_assert_eq_u64(map_once(fd, &memory, 0).large, 3);
@@ -641,7 +641,7 @@ static void test_no_hugepage(int fd)
 
 	make_memory(fd, HUGETLB_2M, 3 * LEAF_2M, &memory);
 	stamp(memory.own, 0, memory.size, ZCGEM_PAGE, 1);
-	igt_assert_eq_u64(map_once(fd, &memory, MADV_NOHUGEPAGE).small, 3 * 512);
+	igt_assert_eq_u64(map_once(fd, &memory, MADV_NOHUGEPAGE).small, 3 * ZCGEM_HUGE_PAGES);
 	igt_assert_eq_u64(map_once(fd, &memory, MADV_HUGEPAGE).large, 3);
 	free_memory(fd, &memory);
 }

@@ -135,9 +135,9 @@ static void try_direct_io(struct target *target, void *data)
 	/* the other buffer may be served, this one not */
 	memset(good, 0, ZCGEM_PAGE);
 	ret = preadv(file->fd, both, 2, 0);
-	igt_assert(ret == ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
+	igt_assert(ret == (long)ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
 	ret = pwritev(file->fd, both, 2, 0);
-	igt_assert(ret == ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
+	igt_assert(ret == (long)ZCGEM_PAGE || (ret == -1 && errno == EFAULT));
 	free(good);
 }
 
@@ -173,10 +173,10 @@ static void test_vmsplice(int fd)
 
 static void try_process_vm(struct target *target, void *data)
 {
-	static char buffer[PAGES(4)];
-	struct iovec local = { buffer, sizeof(buffer) };
+	char *buffer = malloc(PAGES(4));
+	struct iovec local = { buffer, PAGES(4) };
 	struct iovec remote[2] = {
-		{ target->inside, ZCGEM_PAGE }, { target->across, sizeof(buffer) },
+		{ target->inside, ZCGEM_PAGE }, { target->across, PAGES(4) },
 	};
 	unsigned int i;
 	pid_t pid = *(pid_t *)data;
@@ -194,6 +194,7 @@ static void try_process_vm(struct target *target, void *data)
 	memset(buffer, 7, ZCGEM_PAGE);
 	igt_assert_eq(process_vm_readv(getpid(), &local, 1, remote, 1, 0), ZCGEM_PAGE);
 	igt_assert(!memcmp(target->inside, buffer, ZCGEM_PAGE));
+	free(buffer);
 }
 
 static void test_process_vm(int fd)

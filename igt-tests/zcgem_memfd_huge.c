@@ -69,9 +69,10 @@ static void check_part(int fd, int memfd, void *file, struct part part, uint64_t
 
 static void test_hugetlb(int fd)
 {
-	const uint64_t size = 3 * ZCGEM_HUGE;
+	const uint64_t size = 3 * ZCGEM_HUGE, n = ZCGEM_HUGE_PAGES;
 	const struct part parts[] = {
-		{ 0, 1536 }, { 512, 512 }, { 511, 2 }, { 1, 511 }, { 700, 600 }, { 1024, 512 },
+		{ 0, 3 * n }, { n, n }, { n - 1, 2 }, { 1, n - 1 }, { n + 188, n + 88 },
+		{ 2 * n, n },
 	};
 	int memfd = zcgem_memfd_hugetlb(size, F_SEAL_SHRINK);
 	void *file = zcgem_map_memfd(memfd, 0, size);
@@ -192,9 +193,9 @@ static void *map_memfd_huge(int memfd, uint64_t size)
 
 static void test_shmem_thp(int fd)
 {
-	const uint64_t size = 2 * ZCGEM_HUGE;
+	const uint64_t size = 2 * ZCGEM_HUGE, n = ZCGEM_HUGE_PAGES;
 	const struct part parts[] = {
-		{ 0, 1024 }, { 1, 511 }, { 511, 2 }, { 512, 512 }, { 700, 300 },
+		{ 0, 2 * n }, { 1, n - 1 }, { n - 1, 2 }, { n, n }, { n + 188, 300 },
 	};
 	unsigned int i;
 	void *file;

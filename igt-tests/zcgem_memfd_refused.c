@@ -103,7 +103,7 @@ static void test_too_many_ranges(int fd)
 static void test_bad_alignment(int fd)
 {
 	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
-	static const uint64_t odd[] = { 1, 7, 8, 512, 2048, 4095 };
+	const uint64_t odd[] = { 1, 7, 8, 512, 2048, ZCGEM_PAGE - 1 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {
@@ -119,7 +119,7 @@ static void test_bad_alignment(int fd)
 static void test_bad_range(int fd)
 {
 	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
-	static const struct {
+	const struct {
 		uint64_t offset, size;
 	} bad[] = {
 		{ 0, 0 },				/* empty */
@@ -140,7 +140,7 @@ static void test_bad_range(int fd)
 		{ 1ull << 63, 1ull << 63 },
 	};
 	/* past the end and also above the largest size: either is an answer */
-	static const uint64_t large[] = {
+	const uint64_t large[] = {
 		1ull << 63, (1ull << 63) - PAGES(1), -PAGES(1), 1ull << 62,
 	};
 	unsigned int i;

@@ -74,7 +74,7 @@ static void check_zero(const void *map, uint64_t size)
 
 static void run_object(int fd, uint32_t flags)
 {
-	static const uint64_t sizes[] = { 1, PAGES(1), PAGES(7) + 5, MIB(4) };
+	const uint64_t sizes[] = { 1, PAGES(1), PAGES(7) + 5, MIB(4) };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -162,7 +162,7 @@ static void test_large_extents(int fd)
 	igt_assert_eq_u64(info.resident, size);
 	for (n = 0; n < DRM_ZCGEM_EXTENT_ORDERS; n++) {
 		pages += info.extents_by_order[n];
-		if (n >= 9)
+		if (n >= ZCGEM_HUGE_ORDER)
 			large += info.extents_by_order[n];
 	}
 	igt_assert_eq_u64(pages, info.extents);

@@ -31,7 +31,6 @@ IGT_TEST_DESCRIPTION("Check that mappings are made of leaves that the processor 
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define SIZE	(9 * LEAF_1G / 2)
-#define ORDER_1G	18
 
 static void test_leaf_sizes(int fd)
 {
@@ -53,7 +52,7 @@ static void test_long_runs(int fd)
 	igt_assert_eq(__zcgem_create(fd, &size, 0, &handle), 0);
 	zcgem_populate(fd, handle, size, NULL);
 	zcgem_info(fd, handle, &info);
-	for (i = ORDER_1G; i < DRM_ZCGEM_EXTENT_ORDERS; i++)
+	for (i = __builtin_ctzll(LEAF_1G / LEAF_4K); i < DRM_ZCGEM_EXTENT_ORDERS; i++)
 		longest += info.extents_by_order[i];
 	igt_info("%" PRIu64 " extents, %" PRIu64 " of 1 GiB or more\n", (uint64_t)info.extents,
 		 longest);

@@ -338,7 +338,7 @@ static void test_huge_page_between(const struct devices *dev)
 	struct changer changer = { .memfd = zcgem_memfd(size, F_SEAL_SHRINK), .size = size };
 	uint32_t handle = zcgem_wrap_memfd(dev->fd, changer.memfd, 0, size, 0);
 	unsigned int rounds = zcgem_rounds(150), round;
-	uint64_t page = npages, seen;
+	uint64_t page = npages, seen = 0;
 	char *view;
 
 	changer.own = zcgem_map_memfd(changer.memfd, 0, size);
@@ -373,19 +373,9 @@ static void test_huge_page_between(const struct devices *dev)
 
 #define TOUCH_PAGES	8
 
-/* Two operations of a submit, by what they touch in an object of so many pages. */
+/* An operation of a submit, by what it touches in an object of TOUCH_PAGES pages. */
 struct touch {
 	uint64_t offset, size, height, pitch;
-};
-
-static const struct touch touches[][2] = {
-	{ { PAGES(2), 64, 1, 0 }, { PAGES(5), 64, 1, 0 } },
-	{ { PAGES(5), 64, 1, 0 }, { PAGES(1) + 4032, 64, 1, 0 } },
-	{ { 0, 4, 1, 0 }, { PAGES(TOUCH_PAGES) - 4, 4, 1, 0 } },
-	{ { PAGES(3) - 4, 8, 1, 0 }, { PAGES(3) - 8, 8, 1, 0 } },
-	{ { PAGES(1), 64, 6, ZCGEM_PAGE }, { PAGES(4), 8, 1, 0 } },
-	{ { PAGES(6), 128, 1, 0 }, { 2048, 2048, 4, 6144 } },
-	{ { PAGES(7), ZCGEM_PAGE, 1, 0 }, { PAGES(2), PAGES(3), 1, 0 } },
 };
 
 static bool is_touched(const struct touch *touch, uint64_t offset)
@@ -451,6 +441,15 @@ static unsigned int punch_and_touch(int fd, int memfd, const struct touch pair[2
 
 static void test_before_submit(const struct devices *dev)
 {
+	const struct touch touches[][2] = {
+		{ { PAGES(2), 64, 1, 0 }, { PAGES(5), 64, 1, 0 } },
+		{ { PAGES(5), 64, 1, 0 }, { PAGES(2) - 64, 64, 1, 0 } },
+		{ { 0, 4, 1, 0 }, { PAGES(TOUCH_PAGES) - 4, 4, 1, 0 } },
+		{ { PAGES(3) - 4, 8, 1, 0 }, { PAGES(3) - 8, 8, 1, 0 } },
+		{ { PAGES(1), 64, 6, ZCGEM_PAGE }, { PAGES(4), 8, 1, 0 } },
+		{ { PAGES(6), 128, 1, 0 }, { ZCGEM_PAGE / 2, ZCGEM_PAGE / 2, 4, 3 * ZCGEM_PAGE / 2 } },
+		{ { PAGES(7), ZCGEM_PAGE, 1, 0 }, { PAGES(2), PAGES(3), 1, 0 } },
+	};
 	int memfd = zcgem_memfd(PAGES(TOUCH_PAGES), F_SEAL_SHRINK);
 	unsigned int i, looked;
 	uint64_t page;

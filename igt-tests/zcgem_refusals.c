@@ -90,10 +90,10 @@ static int wrap(int fd, int memfd, uint64_t offset, uint64_t size, uint32_t flag
 static void check_objects(int fd, int log)
 {
 	struct drm_zcgem_get_param param = { .param = 1000 };
-	struct drm_zcgem_gem_create create = { .size = 4096, .flags = 1u << 31 };
+	struct drm_zcgem_gem_create create = { .size = ZCGEM_PAGE, .flags = 1u << 31 };
 	struct drm_zcgem_gem_info info = { .handle = 77 };
 	struct drm_zcgem_gem_mmap_offset offset = { .pad = 1 };
-	struct drm_zcgem_gem_advise advise = { .advice = 99, .size = 4096 };
+	struct drm_zcgem_gem_advise advise = { .advice = 99, .size = ZCGEM_PAGE };
 	struct drm_zcgem_gem_revoke revoke = { .pad = 3 };
 
 	expect_reason(log, call(fd, DRM_IOCTL_ZCGEM_GET_PARAM, &param), -EINVAL,
@@ -123,7 +123,7 @@ static void check_wraps(int fd, int log)
 	int memfd = zcgem_memfd(size, F_SEAL_SHRINK), open_memfd = zcgem_memfd(size, 0);
 	int sealed = zcgem_memfd(size, F_SEAL_SHRINK | F_SEAL_WRITE);
 	struct drm_zcgem_gem_wrap_memfd list = {
-		.ranges = { .stride = 9, .count = 1, .pointer = 4096 },
+		.ranges = { .stride = 9, .count = 1, .pointer = ZCGEM_PAGE },
 	};
 	struct drm_zcgem_memfd_range padded = { .fd = memfd, .pad = 5, .size = size };
 	uint32_t handle;

@@ -214,7 +214,8 @@ static void test_evict_hugetlb(int fd)
 	}
 	zcgem_info(fd, handle, &info);
 	igt_assert_eq_u64(info.evictions, 3);
-	igt_assert_eq_u64(info.extents_by_order[9] + info.extents_by_order[10],
+	igt_assert_eq_u64(info.extents_by_order[ZCGEM_HUGE_ORDER] +
+			  info.extents_by_order[ZCGEM_HUGE_ORDER + 1],
 			  info.extents);
 	/* a leaf again each time, not a table of small entries */
 	igt_assert_lte_u64(8, info.faults_pmd);

@@ -105,7 +105,7 @@ static void run_op(int fd, struct drm_zcgem_op op)
 
 static void test_copy(int fd)
 {
-	static const struct { uint64_t dst, src, size; } cases[] = {
+	const struct { uint64_t dst, src, size; } cases[] = {
 		{ 0, 0, 1 },
 		{ 0, 0, PAGES(8) },
 		{ 1, 0, 7 },
@@ -113,7 +113,7 @@ static void test_copy(int fd)
 		{ 0, PAGES(8) - 1, 1 },
 		{ 17, PAGES(1) - 1, PAGES(3) + 5 },
 		{ PAGES(1) + 3, 3, PAGES(2) },
-		{ 4095, 4097, 2 },
+		{ ZCGEM_PAGE - 1, ZCGEM_PAGE + 1, 2 },
 	};
 	unsigned char *expected = malloc(PAGES(8));
 	void *src, *dst;
@@ -151,7 +151,7 @@ static void expect_fill(const void *map, uint64_t offset, uint64_t size, uint64_
 
 static void test_fill(int fd)
 {
-	static const struct { uint64_t offset, size; } cases[] = {
+	const struct { uint64_t offset, size; } cases[] = {
 		{ 0, PAGES(6) }, { 8, 8 }, { PAGES(1) - 8, 16 }, { PAGES(6) - 8, 8 },
 		{ 24, PAGES(5) },
 	};
@@ -195,10 +195,10 @@ static void do_rows(unsigned char *dst, const unsigned char *src, const struct d
 
 static void test_rectangles(int fd)
 {
-	static const struct { uint64_t dst, dst_pitch, src, src_pitch, size, height; } cases[] = {
+	const struct { uint64_t dst, dst_pitch, src, src_pitch, size, height; } cases[] = {
 		{ 0, 4, 0, 4, 4, 1024 },		/* touching rows */
 		{ 64, 256, 128, 512, 100, 60 },
-		{ 4092, 4096, 8, 4096, 8, 7 },		/* across pages */
+		{ ZCGEM_PAGE - 4, ZCGEM_PAGE, 8, ZCGEM_PAGE, 8, 7 },		/* across pages */
 		{ 0, PAGES(1) + 4, 4, PAGES(1) - 4, PAGES(1) - 4, 7 },
 		{ PAGES(8) - 4 - 9 * 16, 16, 0, 4, 4, 10 },	/* up to the last byte */
 	};
@@ -349,7 +349,7 @@ static void test_large(int fd)
 
 static void test_overlap(int fd)
 {
-	static const struct { uint64_t dst, src, size; int error; } ranges[] = {
+	const struct { uint64_t dst, src, size; int error; } ranges[] = {
 		{ 0, 0, 1, -EINVAL },
 		{ 0, PAGES(1) - 1, PAGES(1), -EINVAL },
 		{ PAGES(1) - 1, 0, PAGES(1), -EINVAL },

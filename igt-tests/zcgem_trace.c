@@ -61,7 +61,7 @@ IGT_TEST_DESCRIPTION("Check the events that the driver traces");
 
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define RW		(PROT_READ | PROT_WRITE)
-#define SIZE		PAGES(16)
+#define SIZE		65536ull
 
 static unsigned int count_all(void)
 {
@@ -90,14 +90,22 @@ static void test_create(int fd)
 	zcgem_release_memfd(memfd);
 }
 
-static void fault_once(int fd, int memfd, uint64_t size, const char *leaf)
+static unsigned int count_faults(unsigned long long leaf)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "leaf=%llu", leaf);
+	return zcgem_count_events("zcgem_fault", text);
+}
+
+static void fault_once(int fd, int memfd, uint64_t size, unsigned long long leaf)
 {
 	uint32_t handle = zcgem_wrap_memfd(fd, memfd, 0, size, 0);
 	volatile char *map = zcgem_mmap(fd, handle, size, RW);
 
 	zcgem_begin_tracing(0);
 	map[0] = 1;
-	igt_assert_eq(zcgem_count_events("zcgem_fault", leaf), 1);
+	igt_assert_eq(count_faults(leaf), 1);
 	igt_assert_eq(zcgem_count_events("zcgem_fault", ""), 1);
 	zcgem_end_tracing();
 
@@ -111,7 +119,7 @@ static void test_fault(int fd)
 	uint64_t leaves = zcgem_get_param(fd, DRM_ZCGEM_PARAM_LEAF_SIZES);
 	char before[32] = "";
 
-	fault_once(fd, zcgem_memfd(SIZE, F_SEAL_SHRINK), SIZE, "leaf=4096");
+	fault_once(fd, zcgem_memfd(SIZE, F_SEAL_SHRINK), SIZE, ZCGEM_PAGE);
 
 	if (!(leaves & ZCGEM_HUGE) || zcgem_free_huge_pages() < 2) {
 		if (!zcgem_read_setting("/proc/sys/vm/nr_hugepages", before, sizeof(before)) ||
@@ -122,7 +130,7 @@ static void test_fault(int fd)
 	/* Before 7 drivers' mappings obey it too. */
 	zcgem_change_setting("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
 	fault_once(fd, zcgem_memfd_hugetlb(ZCGEM_HUGE, F_SEAL_SHRINK), ZCGEM_HUGE,
-		   "leaf=2097152");
+		   ZCGEM_HUGE);
 	zcgem_restore_settings();
 }
 
@@ -139,7 +147,7 @@ static void test_fault_retry(int fd)
 	/* however little is touched, no lock that other faults wait for is held meanwhile */
 	map[0] = 2;
 	igt_assert_eq(zcgem_count_events("zcgem_fault_retry", ""), 1);
-	igt_assert_eq(zcgem_count_events("zcgem_fault", "leaf=4096"), 2);
+	igt_assert_eq(count_faults(ZCGEM_PAGE), 2);
 	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);
@@ -194,7 +202,7 @@ static void test_punch(int fd)
 	igt_assert_eq(zcgem_count_events("zcgem_invalidate", "backing=memfd size=65536"), 1);
 	igt_assert_eq(map[0], 0);
 	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
-	igt_assert_eq(zcgem_count_events("zcgem_fault", "leaf=4096"), 1);
+	igt_assert_eq(count_faults(ZCGEM_PAGE), 1);
 	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);

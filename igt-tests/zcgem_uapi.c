@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_leaves.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_submit.h"
 #include "igt_zcgem_wrap.h"
@@ -104,8 +105,8 @@ static void test_get_param(int fd)
 	igt_assert_eq_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE) %
 			  ZCGEM_PAGE, 0);
 	igt_assert_eq_u64(backings & needed, needed);
-	igt_assert_eq_u64(leaves & 4096, 4096);
-	igt_assert_eq_u64(leaves & ~(4096ull | 2097152 | 1073741824), 0);
+	igt_assert_eq_u64(leaves & ZCGEM_PAGE, ZCGEM_PAGE);
+	igt_assert_eq_u64(leaves & ~(LEAF_4K | LEAF_2M | LEAF_1G), 0);
 	igt_assert_lte_u64(zcgem_get_param(fd, DRM_ZCGEM_PARAM_LIVE_INVALIDATION),
 			   1);
 }

@@ -78,7 +78,9 @@ static void check_refused(int fd, int memfd, uint64_t offset, uint64_t size, int
 
 static void test_bad_alignment(int fd)
 {
-	static const uint64_t bad[] = { 1, 8, 512, 4095, 4097, PAGES(1) + 2048 };
+	const uint64_t bad[] = {
+		1, 8, 512, ZCGEM_PAGE - 1, ZCGEM_PAGE + 1, PAGES(1) + 2048
+	};
 	int memfd = zcgem_memfd(PAGES(4), F_SEAL_SHRINK);
 	unsigned int i;
 

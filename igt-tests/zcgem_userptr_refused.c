@@ -83,7 +83,7 @@ static void expect_refused(int fd, const void *address, uint64_t size)
 static void test_bad_alignment(int fd)
 {
 	char *user = zcgem_anonymous(PAGES(4));
-	static const uint64_t odd[] = { 1, 8, 511, 2048, 4095 };
+	const uint64_t odd[] = { 1, 8, 511, 2048, ZCGEM_PAGE - 1 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {

@@ -413,7 +413,7 @@ static void test_watch_bad(const struct devices *dev)
 {
 	int memfd = zcgem_memfd(PAGES(8), F_SEAL_SHRINK);
 	struct drm_zcgem_memfd_range range = { .fd = memfd, .size = PAGES(8) };
-	static const uint64_t bad[] = {
+	const uint64_t bad[] = {
 		1, ZCGEM_PAGE - 1, ZCGEM_PAGE + 8, -ZCGEM_PAGE, -PAGES(4),
 	};
 	uint32_t handle;

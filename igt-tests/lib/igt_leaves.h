@@ -9,9 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LEAF_4K		4096ull
-#define LEAF_2M		(2ull << 20)
-#define LEAF_1G		(1ull << 30)
+#include "igt_zcgem.h"
+
+/* By their sizes where pages have 4 KiB; elsewhere those of the same levels. */
+#define LEAF_4K		igt_zcgem_page_size()
+#define LEAF_2M		igt_zcgem_pmd_size()
+#define LEAF_1G		(LEAF_4K / 8 * LEAF_2M)
 
 /**
  * struct leaf - One entry that maps memory.
@@ -31,9 +34,9 @@ struct leaf {
 
 /**
  * struct leaf_count - What a range is mapped by.
- * @small: number of 4 KiB leaves
- * @large: number of 2 MiB leaves
- * @giant: number of 1 GiB leaves
+ * @small: number of page table entries
+ * @large: number of PMD entries
+ * @giant: number of PUD entries
  * @bytes: bytes that they map
  * @writable: how many of them can be written
  * @special: how many carry the special bit

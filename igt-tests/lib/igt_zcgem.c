@@ -258,6 +258,31 @@ static int reopen_for_subtest(int fd)
 }
 
 /**
+ * igt_zcgem_page_size:
+ *
+ * Returns: Bytes of a page of the running kernel.
+ */
+unsigned long long igt_zcgem_page_size(void)
+{
+	static unsigned long long size;
+
+	if (!size)
+		size = sysconf(_SC_PAGESIZE);
+	return size;
+}
+
+/**
+ * igt_zcgem_pmd_size:
+ *
+ * Returns: Bytes that a page table of the last level maps, one page of 8-byte
+ * entries: what a huge page has, and a huge entry maps.
+ */
+unsigned long long igt_zcgem_pmd_size(void)
+{
+	return igt_zcgem_page_size() / 8 * igt_zcgem_page_size();
+}
+
+/**
  * zcgem_run_counted:
  * @fd: zcgem descriptor that stays open
  * @test: body of a subtest

@@ -14,8 +14,14 @@
 
 #include "zcgem_drm.h"
 
-#define ZCGEM_PAGE	4096ull
-#define ZCGEM_HUGE	(2ull << 20)
+/*
+ * Bytes of a page, of a huge page, and pages in a huge one. One program serves
+ * kernels with pages of 4, 16 and 64 KiB, so these are no constants.
+ */
+#define ZCGEM_PAGE		igt_zcgem_page_size()
+#define ZCGEM_HUGE		igt_zcgem_pmd_size()
+#define ZCGEM_HUGE_PAGES	(ZCGEM_HUGE / ZCGEM_PAGE)
+#define ZCGEM_HUGE_ORDER	((unsigned int)__builtin_ctzll(ZCGEM_HUGE_PAGES))
 
 /* Where write-combined objects are more than a hint. */
 #if defined(__x86_64__) || defined(__i386__)
@@ -52,6 +58,8 @@ struct zcgem_snapshot {
 	int fds;
 };
 
+unsigned long long igt_zcgem_page_size(void) __attribute__((const));
+unsigned long long igt_zcgem_pmd_size(void) __attribute__((const));
 int zcgem_open(void);
 int zcgem_open_card(void);
 int zcgem_count_fds(void);

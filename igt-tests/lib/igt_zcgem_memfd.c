@@ -106,7 +106,8 @@ int zcgem_memfd_hugetlb(uint64_t size, unsigned int seals)
 	igt_require_f(zcgem_free_huge_pages() >= need,
 		      "the kernel has not %ld free huge pages\n", need);
 
-	memfd = make_memfd(size, MFD_HUGETLB | MFD_HUGE_2MB, seals);
+	memfd = make_memfd(size, MFD_HUGETLB | __builtin_ctzll(ZCGEM_HUGE) << MFD_HUGE_SHIFT,
+			   seals);
 	igt_require_f(memfd >= 0, "no memfd on 2 MiB pages: %m\n");
 	return memfd;
 }

@@ -94,7 +94,7 @@ static void *reserve_aligned(uint64_t size, uint64_t align, int flags)
 
 /*
  * Gets small pages in an order that is not that of the addresses, so that chance
- * does not put 512 of them in a row, which would be mapped like a huge page. No
+ * does not put a table of them in a row, which would be mapped like a huge page. No
  * page is read before: that would map the huge zero page, and a write to that
  * gives small pages on 6.12.
  */
@@ -174,7 +174,7 @@ static void make_anonymous(int fd, struct memory *memory)
 	if (memory->kind == ANON_HUGETLB) {
 		/* asks the kernel for the pages */
 		close(zcgem_memfd_hugetlb(memory->size, 0));
-		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
+		flags |= MAP_HUGETLB | __builtin_ctzll(LEAF_2M) << MAP_HUGE_SHIFT;
 		memory->own = mmap(NULL, memory->size, PROT_RW, flags, -1, 0);
 		igt_require_f(memory->own != MAP_FAILED, "no hugetlb memory: %m\n");
 	} else {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "igt_core.h"
+#include "igt_zcgem.h"
 #include "igt_zcgem_uring.h"
 
 /**
@@ -91,7 +92,7 @@ int __zcgem_uring_rings_in(void *map)
 	int ring;
 
 	params.cq_off.user_addr = (uintptr_t)map;
-	params.sq_off.user_addr = (uintptr_t)map + 4096;
+	params.sq_off.user_addr = (uintptr_t)map + ZCGEM_PAGE;
 	ring = syscall(SYS_io_uring_setup, 4, &params);
 	if (ring < 0)
 		return -errno;
