@@ -44,7 +44,7 @@ static int zcgem_stats_show(struct seq_file *m, void *data)
 	return 0;
 }
 
-/* Extents by size: one page, below 64 KiB, below 2 MiB, below 1 GiB, and from there on. */
+/* Extents by size: one page, less than 64 KiB, than a PMD maps, than a PUD maps, and more. */
 static void zcgem_show_extents(struct seq_file *m, struct zcgem_object *obj)
 {
 	u64 by_order[DRM_ZCGEM_EXTENT_ORDERS] = {}, by_class[5] = {};
@@ -56,11 +56,11 @@ static void zcgem_show_extents(struct seq_file *m, struct zcgem_object *obj)
 	for (order = 0; order < DRM_ZCGEM_EXTENT_ORDERS; order++) {
 		if (!order)
 			by_class[0] += by_order[order];
-		else if (order < 4)
+		else if (order + PAGE_SHIFT < 16)
 			by_class[1] += by_order[order];
-		else if (order < 9)
+		else if (order + PAGE_SHIFT < PMD_SHIFT)
 			by_class[2] += by_order[order];
-		else if (order < 18)
+		else if (order + PAGE_SHIFT < PUD_SHIFT)
 			by_class[3] += by_order[order];
 		else
 			by_class[4] += by_order[order];

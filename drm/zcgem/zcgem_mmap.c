@@ -5,8 +5,8 @@
  * A mapping is VM_PFNMAP and shared, so no kernel path can take a reference to a
  * page through it: get_user_pages() refuses the VMA, and its fast variant backs
  * off from special and devmap entries. A fault fills the largest page table leaf
- * that the object's extents, the VMA and the address allow: 1 GiB, 2 MiB, or all
- * 4 KiB entries of the surrounding 2 MiB in one pass.
+ * that the object's extents, the VMA and the address allow: that of a PUD, of a
+ * PMD, or all entries of the surrounding page table in one pass.
  *
  * Entries are made under the object's dma_resv and zapped under it before the
  * object lets go of the pages. After taking it the page table is looked at again,
@@ -180,8 +180,8 @@ static int zcgem_fill_entry(pte_t *pte, unsigned long addr, void *data)
 
 /*
  * All entries of the faulting address's page table, one pass. The window never
- * leaves the 2 MiB whose page table the core has just found to be no leaf, so
- * no leaf can be met on the way and at most 512 entries are made.
+ * leaves the page table that the core has just found, so no huge entry is on the
+ * way, and at most PTRS_PER_PTE entries are made.
  */
 static vm_fault_t zcgem_insert_entries(struct vm_fault *vmf, struct zcgem_object *obj,
 				       unsigned long start, unsigned long end)

@@ -81,8 +81,10 @@ enum drm_zcgem_param {
 
 	/**
 	 * @DRM_ZCGEM_PARAM_LEAF_SIZES: Bit mask of the page table entries a CPU
-	 * mapping can be made of: the sum of their sizes in bytes (4096, and
-	 * where kernel and processor allow it 2097152 and 1073741824).
+	 * mapping can be made of: the sum of their sizes in bytes. That of a page
+	 * is always there; those that a PMD and a PUD map, where the kernel and
+	 * the processor support such entries. With pages of 4 KiB these are 4096,
+	 * 2097152 and 1073741824, with pages of 16 KiB 16384 and 33554432.
 	 */
 	DRM_ZCGEM_PARAM_LEAF_SIZES = 4,
 
@@ -456,13 +458,13 @@ struct drm_zcgem_gem_info {
 	/** @attachments: Out, devices attached to the exported dma-buf. */
 	__u64 attachments;
 
-	/** @faults_pte: Out, faults so far that were served by 4 KiB entries. */
+	/** @faults_pte: Out, faults so far that were served by entries of one page. */
 	__u64 faults_pte;
 
-	/** @faults_pmd: Out, faults so far that were served by a 2 MiB entry. */
+	/** @faults_pmd: Out, faults so far that were served by an entry of a PMD. */
 	__u64 faults_pmd;
 
-	/** @faults_pud: Out, faults so far that were served by a 1 GiB entry. */
+	/** @faults_pud: Out, faults so far that were served by an entry of a PUD. */
 	__u64 faults_pud;
 
 	/** @evictions: Out, how often the pages were taken back. */
