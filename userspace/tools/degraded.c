@@ -76,8 +76,7 @@ static bool sysfs_choice(const char *path, char *choice, size_t size)
 
 static void check_leaf_sizes(const struct parameters *parameters, struct findings *findings)
 {
-	/* What a page table of entries of 8 bytes maps. */
-	uint64_t page = sysconf(_SC_PAGESIZE), large = page / 8 * page;
+	uint64_t large = pmd_size();
 	struct utsname kernel;
 	char choice[16];
 
@@ -111,7 +110,7 @@ static void check_shmem(struct findings *findings)
 	    (!strcmp(choice, "never") || !strcmp(choice, "deny")))
 		add(findings, "large folios",
 		    "echo advise >" THP "shmem_enabled, and madvise(MADV_HUGEPAGE) in the program; or make the memfd with MFD_HUGETLB",
-		    "memfds get no 2M pages unless made with MFD_HUGETLB: " THP "shmem_enabled is \"%s\"",
+		    "memfds get no huge pages unless made with MFD_HUGETLB: " THP "shmem_enabled is \"%s\"",
 		    choice);
 }
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAF_SIZES	3	/* 4K, 2M, 1G */
-#define EXTENT_CLASSES	5	/* 4K, below 64K, below 2M, below 1G, larger */
+#define LEAF_SIZES	3	/* PTE, PMD, PUD */
+#define EXTENT_CLASSES	5	/* a page, below 64K, PMD, PUD, larger */
 
 struct object_row {
 	unsigned int card;	/* number of the card node of its device */

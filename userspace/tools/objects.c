@@ -22,12 +22,12 @@ static void print_table(const struct object_table *table)
 {
 	const struct object_row *row;
 
-	printf("%4s %7s %-15s %-8s %10s %-8s %4s %5s %8s %7s %9s %9s %9s\n", "CARD", "PID", "COMMAND",
-	       "BACKING", "SIZE", "RESIDENT", "PINS", "MAPS", "ATTACHED", "EVICTED", "FAULTS-4K",
-	       "FAULTS-2M", "FAULTS-1G");
+	printf("%4s %7s %-15s %-8s %10s %-8s %4s %5s %8s %7s %10s %10s %10s\n", "CARD", "PID", "COMMAND",
+	       "BACKING", "SIZE", "RESIDENT", "PINS", "MAPS", "ATTACHED", "EVICTED", "FAULTS-PTE",
+	       "FAULTS-PMD", "FAULTS-PUD");
 	for (row = table->rows; row < table->rows + table->count; row++)
 		printf("%4u %7d %-15s %-8s %10s %-8s %4" PRIu64 " %5" PRIu64 " %8" PRIu64 " %7" PRIu64
-		       " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
+		       " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n",
 		       row->card, row->pid, row->creator, row->backing, size_text(row->size).text,
 		       row->resident ? "yes" : "no", row->pins, row->mappings, row->attachments,
 		       row->evictions, row->faults[0], row->faults[1], row->faults[2]);
@@ -46,9 +46,9 @@ static void print_numbers(const char *name, const char * const *keys, const uint
 
 static void print_json(const struct object_table *table)
 {
-	static const char * const leaf_names[LEAF_SIZES] = { "4K", "2M", "1G" };
+	static const char * const leaf_names[LEAF_SIZES] = { "pte", "pmd", "pud" };
 	static const char * const class_names[EXTENT_CLASSES] = {
-		"4K", "<64K", "<2M", "<1G", ">=1G"
+		"page", "<64K", "<pmd", "<pud", ">=pud"
 	};
 	const struct object_row *row;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sizes in the words of people: 4K, 2M, 1G.
+ * Sizes as people write them (4K, 2M, 1G), and those of this machine.
  */
 #ifndef ZCGEM_PAGE_SIZE_H
 #define ZCGEM_PAGE_SIZE_H
 
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct size_text {
 	char text[24];
@@ -26,6 +27,14 @@ static inline struct size_text size_text(uint64_t bytes)
 	snprintf(out.text, sizeof(out.text), unit ? "%llu%c" : "%llu", (unsigned long long)bytes,
 		 units[unit]);
 	return out;
+}
+
+/* What a PMD maps: a page of entries of 8 bytes, each for a page. 2M with pages of 4K. */
+static inline uint64_t pmd_size(void)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+
+	return page / 8 * page;
 }
 
 #endif /* ZCGEM_PAGE_SIZE_H */

@@ -12,19 +12,18 @@
 
 #include <linux/dma-buf.h>
 
+#include "page_size.h"
 #include "share.h"
 #include "tool.h"
 
-#define HUGE_PAGE	((uint64_t)2 << 20)
-
-/* Older libc headers have no MFD_HUGE_2MB: the page size's logarithm, shifted. */
-#ifndef MFD_HUGE_2MB
-#define MFD_HUGE_2MB	(21u << 26)
+/* Older libc headers have none of this: where the logarithm of the page size is. */
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT	26
 #endif
 
 int share_alloc(struct share *share, uint64_t size, bool hugetlb)
 {
-	uint64_t page = hugetlb ? HUGE_PAGE : (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = hugetlb ? pmd_size() : (uint64_t)sysconf(_SC_PAGESIZE);
 	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	void *pixels;
 	int ret;
@@ -34,7 +33,7 @@ int share_alloc(struct share *share, uint64_t size, bool hugetlb)
 	share->hugetlb = hugetlb;
 	share->size = (size + page - 1) & ~(page - 1);
 	if (hugetlb)
-		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+		flags |= MFD_HUGETLB | (unsigned int)__builtin_ctzll(pmd_size()) << MFD_HUGE_SHIFT;
 
 	share->memfd = memfd_create("zcgem picture", flags);
 	if (share->memfd < 0 || ftruncate(share->memfd, share->size) ||
@@ -48,7 +47,7 @@ int share_alloc(struct share *share, uint64_t size, bool hugetlb)
 	if (pixels == MAP_FAILED) {
 		ret = -errno;
 		error(0, -ret, "cannot map the memfd%s",
-		      hugetlb ? "; are there free 2M pages in /proc/sys/vm/nr_hugepages?" : "");
+		      hugetlb ? "; are there free huge pages in /proc/sys/vm/nr_hugepages?" : "");
 		return ret;
 	}
 	share->pixels = pixels;

@@ -47,7 +47,7 @@ static const struct argp_option option_list[] = {
 	{ "wait", 'w', NULL, 0, "Print \"ready\" and keep showing until a line comes on stdin", 0 },
 	{ "repaint", 'r', NULL, 0, "Like --wait, but the first line inverts the picture in the "
 	  "memfd and prints \"repainted\", the second ends", 0 },
-	{ "hugetlb", 'H', NULL, 0, "Take the memfd from 2M huge pages", 0 },
+	{ "hugetlb", 'H', NULL, 0, "Take the memfd from huge pages of the size that a PMD maps", 0 },
 	{ "legacy", 'l', NULL, 0, "Do not use the atomic modeset call", 0 },
 	{ 0 },
 };
@@ -171,17 +171,30 @@ static void print_extents(const struct drm_zcgem_gem_info *info)
 	for (i = 0; i < DRM_ZCGEM_EXTENT_ORDERS; i++)
 		if (info->extents_by_order[i])
 			printf(", %llu of %s%s", (unsigned long long)info->extents_by_order[i],
-			       size_text(4096ull << i).text, i ? " and more" : "");
+			       size_text((uint64_t)sysconf(_SC_PAGESIZE) << i).text, i ? " and more" : "");
 	printf("\n");
 }
 
 static void print_faults(const struct drm_zcgem_gem_info *info)
 {
-	printf("faults: %llu by 4K entries, %llu by 2M, %llu by 1G\n",
-	       (unsigned long long)info->faults_pte, (unsigned long long)info->faults_pmd,
-	       (unsigned long long)info->faults_pud);
-	printf("page sizes:%s%s%s\n", info->faults_pte ? " 4K" : "", info->faults_pmd ? " 2M" : "",
-	       info->faults_pud ? " 1G" : "");
+	const uint64_t page = sysconf(_SC_PAGESIZE), pmd = pmd_size();
+	const struct {
+		uint64_t size, faults;
+	} entries[] = {
+		{ page, info->faults_pte }, { pmd, info->faults_pmd },
+		{ page / 8 * pmd, info->faults_pud },
+	};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		printf("%s %llu by %s%s", i ? "," : "faults:",
+		       (unsigned long long)entries[i].faults, size_text(entries[i].size).text,
+		       i ? "" : " entries");
+	printf("\npage sizes:");
+	for (i = 0; i < 3; i++)
+		if (entries[i].faults)
+			printf(" %s", size_text(entries[i].size).text);
+	printf("\n");
 }
 
 static int report(struct show *show)

@@ -94,8 +94,8 @@ def main():
     assert objects[0] == {
         "card": 1, "pid": 310, "command": "two words", "backing": "memfd", "size": 8388608,
         "resident": True, "pins": 1, "mappings": 2, "attachments": 1, "evictions": 3,
-        "faults": {"4K": 5, "2M": 4, "1G": 0},
-        "extents": {"4K": 0, "<64K": 1, "<2M": 2, "<1G": 3, ">=1G": 0}}, objects[0]
+        "faults": {"pte": 5, "pmd": 4, "pud": 0},
+        "extents": {"page": 0, "<64K": 1, "<pmd": 2, "<pud": 3, ">=pud": 0}}, objects[0]
 
     lines = run("objects", *PLACES).splitlines()
     assert lines[0].split()[:4] == ["CARD", "PID", "COMMAND", "BACKING"], lines
