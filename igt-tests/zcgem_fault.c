@@ -99,6 +99,7 @@ IGT_TEST_DESCRIPTION("Check the page tables that faults on zcgem objects make");
 
 #define PAGES(n) ((n) * ZCGEM_PAGE)
 #define PROT_RW (PROT_READ | PROT_WRITE)
+#define GIB		(1ull << 30)
 #define ENABLED "/sys/kernel/mm/transparent_hugepage/enabled"
 
 static uint64_t total_faults(int fd, uint32_t handle)
@@ -129,7 +130,7 @@ static void expect_same_frames(const char *map, const char *own, uint64_t size)
 static void check_leaf(int fd, enum memory_kind kind, uint64_t size)
 {
 	/* enough to meet each leaf, and not too many for 1 GiB */
-	const uint64_t step = size < LEAF_1G ? ZCGEM_PAGE : PAGES(32);
+	const uint64_t step = size < GIB ? ZCGEM_PAGE : PAGES(32);
 	struct memory memory;
 	char *map;
 
@@ -321,7 +322,7 @@ static void test_cache_mode(int fd)
 
 static void check_count(int fd, enum memory_kind kind, uint64_t most)
 {
-	const uint64_t size = LEAF_1G;
+	const uint64_t size = GIB;
 	uint64_t before, faults;
 	struct memory memory;
 	char *map;
@@ -347,12 +348,12 @@ static void check_count(int fd, enum memory_kind kind, uint64_t most)
 
 static void test_count_4k(int fd)
 {
-	check_count(fd, SHMEM_4K, LEAF_1G / LEAF_2M);
+	check_count(fd, SHMEM_4K, GIB / LEAF_2M);
 }
 
 static void test_count_2m(int fd)
 {
-	check_count(fd, HUGETLB_2M, LEAF_1G / LEAF_2M);
+	check_count(fd, HUGETLB_2M, GIB / LEAF_2M);
 }
 
 static void test_count_1g(int fd)

@@ -15,6 +15,7 @@ import machine
 import nextkernel
 import profiler
 import rootfs
+import support
 import tests
 from debug import config, leaks
 from debug import command as debug_command
@@ -111,6 +112,11 @@ def command_demo(args):
     return demo.command(args.kernel)
 
 
+def command_kernels(_args):
+    support.write()
+    return 0
+
+
 def command_debug(args):
     return debug_command.run(args.kernel, args.kind, args.build_only)
 
@@ -142,7 +148,7 @@ def parser():
         sub.add_argument("--icount", action="store_true",
                          help="count instructions instead of seconds, the same in every run")
 
-    every = KERNELS + debug.names()
+    every = KERNELS + rootfs.REAL_TIME + debug.names()
     add("build", command_build, "build module, userspace and tests", KERNELS,
         [*every, nextkernel.NextKernel.name])
     add("demo", command_demo, "show a picture from a memfd on a display, without a copy", KERNELS)
@@ -179,6 +185,8 @@ def parser():
     sub = add("debug", command_debug, "build debug kernels and prove their detectors", KERNELS)
     sub.add_argument("--kind", default="debug", choices=list(config.KINDS))
     sub.add_argument("--build-only", action="store_true", help="do not prove anything")
+    sub = commands.add_parser("kernels", help="write the table of kernels into README and manual")
+    sub.set_defaults(function=command_kernels, kernel=None, kernels=[])
     return top
 
 

@@ -55,8 +55,8 @@ class Kernel:
         self.base = self.tree / "opt/kernel"
         modules = self.base / "usr/lib/modules"
         self.version = next(modules.iterdir()).name
-        if not self.version.startswith(name + "."):
-            raise rootfs.TreeError(f"{rootfs.SUITES[name]} has kernel {self.version}, not {name}")
+        if not self.version.startswith(name.removesuffix("-rt") + "."):
+            raise rootfs.TreeError(f"{self.tree.name} has kernel {self.version}, not {name}")
         self.modules = modules / self.version
 
     def image(self):
@@ -141,4 +141,4 @@ def get(name):
     """A stock kernel, one of another architecture, or a debug kernel such as 6.12-debug."""
     if name in cross_names():
         return CrossKernel(name)
-    return Kernel(name) if name in rootfs.SUITES else DebugKernel(name)
+    return Kernel(name) if name in [*rootfs.SUITES, *rootfs.REAL_TIME] else DebugKernel(name)

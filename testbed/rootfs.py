@@ -15,6 +15,8 @@ import subprocess
 import sys
 
 SUITES = {"6.12": "trixie", "7.2": "forky", "7.3": "trixie-backports"}
+# Debian's real-time kernels, which are tried when they are named.
+REAL_TIME = [f"{kernel}-rt" for kernel in SUITES]
 
 # What a module build needs; perl for the kernel-doc check of W=1. linux-source is there for
 # sw_sync, which stock kernels lack, and for checkpatch.
@@ -198,7 +200,11 @@ class Tree:
 
 def build_tree(kernel):
     extra = USERSPACE if kernel == "7.2" else []
-    return Tree(f"build-{SUITES[kernel]}", SUITES[kernel], BUILD + extra, KERNEL_HOOK)
+    suite = SUITES[kernel.removesuffix("-rt")]
+    if kernel in REAL_TIME:
+        packages = ["linux-headers-rt-amd64", *(name for name in BUILD if name != "linux-headers-amd64")]
+        return Tree(f"build-rt-{suite}", suite, packages, KERNEL_HOOK)
+    return Tree(f"build-{suite}", suite, BUILD + extra, KERNEL_HOOK)
 
 
 def cross_tree(arch):

@@ -336,7 +336,7 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, betwe
         boots = {}
         for group in chosen:
             if (group.once and name not in stock or name == debug_kernel and not group.debug
-                    or name in rootfs.SUITES and not group.stock
+                    or name in [*rootfs.SUITES, *rootfs.REAL_TIME] and not group.stock
                     or name in between and not group.smoke
                     or group.newest and not filters and name != kernels[-1]):
                 continue
