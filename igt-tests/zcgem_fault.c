@@ -169,11 +169,13 @@ static void test_leaf_memfd_thp(int fd)
 
 static void test_leaf_hugetlb_2m(int fd)
 {
+	require_large_leaves();
 	check_leaf(fd, HUGETLB_2M, 3 * LEAF_2M);
 }
 
 static void test_leaf_hugetlb_1g(int fd)
 {
+	require_large_leaves();
 	check_leaf(fd, HUGETLB_1G, LEAF_1G);
 }
 
@@ -189,6 +191,7 @@ static void test_leaf_anon_thp(int fd)
 
 static void test_leaf_anon_hugetlb(int fd)
 {
+	require_large_leaves();
 	check_leaf(fd, ANON_HUGETLB, 3 * LEAF_2M);
 }
 
@@ -225,6 +228,7 @@ static void check_pool(int fd, enum memory_kind kind, const char *cache)
 
 static void test_leaf_pool(int fd)
 {
+	require_large_leaves();
 	check_pool(fd, POOL, "WB");
 }
 
@@ -236,6 +240,7 @@ static void test_leaf_mixed(int fd)
 	uint32_t handle;
 	char *map;
 
+	require_large_leaves();
 	make_memory(fd, HUGETLB_2M, 2 * LEAF_2M, &huge);
 	make_memory(fd, SHMEM_4K, LEAF_2M, &small);
 	stamp(huge.own, 0, huge.size, ZCGEM_PAGE, 1);
@@ -302,6 +307,7 @@ static void test_cache_mode(int fd)
 	struct memory memory;
 	char *map;
 
+	require_large_leaves();
 	check_small_cache(fd, 0, "WB");
 	check_small_cache(fd, DRM_ZCGEM_CREATE_WC, wc);
 
@@ -425,6 +431,7 @@ static void check_alignment(int fd, enum memory_kind kind, uint64_t size)
 
 static void test_align_new(int fd)
 {
+	require_large_leaves();
 	check_alignment(fd, HUGETLB_2M, 3 * LEAF_2M);
 	check_alignment(fd, SHMEM_THP, 2 * LEAF_2M);
 	check_alignment(fd, ANON_THP, 2 * LEAF_2M);
@@ -479,6 +486,7 @@ static void test_align_in_folio(int fd)
 	uint32_t handle;
 	char *map;
 
+	require_large_leaves();
 	make_memory(fd, HUGETLB_2M, 3 * LEAF_2M, &memory);
 	stamp(memory.own, 0, memory.size, ZCGEM_PAGE, 1);
 	handle = zcgem_wrap_memfd(fd, memory.memfd, skip, size, 0);
@@ -517,6 +525,7 @@ static void check_dmabuf(int fd, enum memory_kind kind, uint64_t size)
 
 static void test_align_dmabuf(int fd)
 {
+	require_large_leaves();
 	check_dmabuf(fd, HUGETLB_2M, 3 * LEAF_2M);
 	check_dmabuf(fd, SHMEM_THP, 2 * LEAF_2M);
 	if (memory_available(HUGETLB_1G, LEAF_1G))
@@ -604,6 +613,7 @@ static void test_thp_setting(int fd)
 	struct memory memory;
 	unsigned int i;
 
+	require_large_leaves();
 	make_memory(fd, HUGETLB_2M, 3 * LEAF_2M, &memory);
 	stamp(memory.own, 0, memory.size, ZCGEM_PAGE, 1);
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -624,6 +634,7 @@ static void test_thp_disable(int fd)
 {
 	struct memory memory;
 
+	require_large_leaves();
 	make_memory(fd, HUGETLB_2M, 3 * LEAF_2M, &memory);
 	stamp(memory.own, 0, memory.size, ZCGEM_PAGE, 1);
 	igt_assert_eq_u64(map_once(fd, &memory, 0).large, 3);
@@ -640,6 +651,7 @@ static void test_no_hugepage(int fd)
 {
 	struct memory memory;
 
+	require_large_leaves();
 	make_memory(fd, HUGETLB_2M, 3 * LEAF_2M, &memory);
 	stamp(memory.own, 0, memory.size, ZCGEM_PAGE, 1);
 	igt_assert_eq_u64(map_once(fd, &memory, MADV_NOHUGEPAGE).small, 3 * ZCGEM_HUGE_PAGES);

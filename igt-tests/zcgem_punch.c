@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_leaves.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_settings.h"
 #include "igt_zcgem_share.h"
@@ -341,6 +342,7 @@ static void test_huge_page_between(const struct devices *dev)
 	uint64_t page = npages, seen = 0;
 	char *view;
 
+	require_large_leaves();
 	changer.own = zcgem_map_memfd(changer.memfd, 0, size);
 	view = zcgem_mmap(dev->fd, handle, size, PROT_READ);
 	igt_assert_eq(munmap(view, half), 0);

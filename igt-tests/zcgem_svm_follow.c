@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_leaves.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_frames.h"
 #include "igt_zcgem_mm.h"
@@ -333,6 +334,7 @@ static void test_collapse(int fd)
 	char *user = (char *)ALIGN((uintptr_t)map, ZCGEM_HUGE);
 	struct svm svm;
 
+	require_large_leaves();
 	zcgem_mark_all(user, size, OLD);
 	svm_open(&svm, fd, user, size, 0);
 	svm_check_marks(&svm, OLD);

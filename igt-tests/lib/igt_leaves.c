@@ -46,6 +46,27 @@ bool has_giant_leaves(void)
 	return found;
 }
 
+/**
+ * has_large_leaves:
+ *
+ * Returns: Whether the kernel makes entries larger than a page, which it does only with support
+ * for transparent huge pages. Real-time kernels lack that.
+ */
+bool has_large_leaves(void)
+{
+	return !access("/sys/kernel/mm/transparent_hugepage", F_OK);
+}
+
+/**
+ * require_large_leaves:
+ *
+ * Skips where every entry maps one page.
+ */
+void require_large_leaves(void)
+{
+	igt_require_f(has_large_leaves(), "the kernel was built without transparent huge pages\n");
+}
+
 typedef void (*leaf_handler)(const struct leaf *leaf, void *data);
 
 static void visit_leaves(const void *start, uint64_t size, leaf_handler handle,
@@ -149,13 +170,16 @@ void count_leaves(const void *start, uint64_t size, struct leaf_count *sum)
  * @size: bytes, a multiple of @leaf
  * @leaf: size of the leaves
  *
- * Fails unless the whole range is mapped by leaves of that size and all of
- * them are of a kind that get_user_pages() takes no page from.
+ * Fails unless the whole range is mapped by leaves of that size, or of one page
+ * where the kernel has no others, and all of them are of a kind that
+ * get_user_pages() takes no page from.
  */
 void expect_leaves(const void *start, uint64_t size, uint64_t leaf)
 {
 	struct leaf_count sum;
 
+	if (!has_large_leaves())
+		leaf = LEAF_4K;
 	count_leaves(start, size, &sum);
 	igt_debug("%" PRIu64 " bytes: %" PRIu64 " of 4K, %" PRIu64 " of 2M, %" PRIu64
 		  " of 1G; %" PRIu64 " special, %" PRIu64 " devmap\n", size,

@@ -48,6 +48,8 @@ struct leaf_count {
 };
 
 bool has_giant_leaves(void);
+bool has_large_leaves(void);
+void require_large_leaves(void);
 void require_walker(void);
 unsigned int read_leaves(const void *start, uint64_t size, struct leaf *leaves,
 			 unsigned int max);
