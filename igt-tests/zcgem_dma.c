@@ -177,11 +177,11 @@ static void test_coherent(int fd)
 	begin_buffer(fd, &b);
 	importer_call(b.device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
 	importer_call(b.device, IMPORTER_UNMAP, 0);
-#ifdef __x86_64__
+#ifndef __aarch64__
 	igt_assert_eq(count_lines(" dma_map_sg: ", "REQUIRE_COHERENT"), 1);
 	igt_assert_eq(count_lines(" dma_unmap_sg: ", "REQUIRE_COHERENT"), 1);
 #else
-	/* a device that no firmware knows is not coherent */
+	/* a device that no firmware knows is not coherent there */
 	igt_assert_eq(count_lines(" dma_map_sg: ", "REQUIRE_COHERENT"), 0);
 #endif
 	end_tracing(0);

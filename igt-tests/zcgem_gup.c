@@ -255,7 +255,7 @@ static void try_zerocopy(struct target *target, void *data)
 	int sock = *(int *)data;
 
 	expect_efault("send", target, send(sock, target->inside, 1024, MSG_ZEROCOPY));
-	expect_efault("send", target, send(sock, target->across, PAGES(4), MSG_ZEROCOPY));
+	expect_efault("send", target, send(sock, target->across, 32768, MSG_ZEROCOPY));
 	/* without it the bytes are copied */
 	igt_assert_eq(send(sock, target->inside, 1024, 0), 1024);
 }

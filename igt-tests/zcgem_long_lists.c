@@ -120,7 +120,9 @@ static void test_evict_list(int fd)
 /* One huge page, listed so often that offsets need more than 32 bits, in bytes and pages. */
 static void test_huge_object(int fd)
 {
-	const uint32_t count = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+	const uint64_t most = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_SIZE) / 4;
+	const uint32_t many = zcgem_get_param(fd, DRM_ZCGEM_PARAM_MAX_RANGES);
+	const uint32_t count = many < most / ZCGEM_HUGE ? many : most / ZCGEM_HUGE;
 	const uint64_t size = count * ZCGEM_HUGE;
 	struct drm_zcgem_memfd_range *ranges = calloc(count, sizeof(*ranges));
 	int memfd = zcgem_memfd_hugetlb(ZCGEM_HUGE, F_SEAL_SHRINK);
@@ -137,7 +139,8 @@ static void test_huge_object(int fd)
 		};
 	handle = zcgem_wrap(fd, ranges, count, 0);
 	zcgem_info(fd, handle, &info);
-	igt_assert_eq_u64(info.size, 128ull << 30);
+	igt_assert_eq_u64(info.size, size);
+	igt_assert_lte_u64(128ull << 30, size);
 	igt_assert_eq_u64(info.resident, size);
 	igt_assert_eq_u64(info.charged, 0);
 	igt_assert_eq_u64(info.extents, count);
@@ -355,6 +358,7 @@ static void test_long_table(int fd)
 	unsigned int i, rows = 0;
 	static char text[65536];
 	bool found = false;
+	char size[32];
 	char *at;
 
 	igt_assert(handles);
@@ -367,11 +371,12 @@ static void test_long_table(int fd)
 	igt_assert_lt(0, len);
 	/* of a size that no other has */
 	last = zcgem_create(fd, PAGES(77777), 0);
+	snprintf(size, sizeof(size), " %llu ", PAGES(77777));
 	do {
 		text[len] = '\0';
 		for (at = text; (at = strchr(at, '\n')); at++)
 			rows++;
-		found |= !!strstr(text, " 318574592 ");
+		found |= !!strstr(text, size);
 		len = read(file, text, sizeof(text) - 1);
 		igt_assert_lte(0, len);
 	} while (len);

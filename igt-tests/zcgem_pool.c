@@ -146,7 +146,7 @@ static void test_zeroed(int fd)
 
 static void test_large_extents(int fd)
 {
-	const uint64_t size = MIB(16);
+	const uint64_t size = 8 * ZCGEM_HUGE;
 	struct drm_zcgem_gem_info info;
 	uint64_t pages = 0, large = 0;
 	uint32_t handle;
@@ -166,7 +166,7 @@ static void test_large_extents(int fd)
 			large += info.extents_by_order[n];
 	}
 	igt_assert_eq_u64(pages, info.extents);
-	igt_info("%" PRIu64 " extents, %" PRIu64 " of 2 MiB or more\n",
+	igt_info("%" PRIu64 " extents, %" PRIu64 " of huge pages or more\n",
 		 (uint64_t)info.extents, large);
 	igt_assert_lt_u64(0, large);
 	igt_assert_lte_u64(info.extents, size / ZCGEM_PAGE / 16);

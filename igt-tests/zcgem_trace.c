@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -61,7 +63,7 @@ IGT_TEST_DESCRIPTION("Check the events that the driver traces");
 
 #define PAGES(n)	((n) * ZCGEM_PAGE)
 #define RW		(PROT_READ | PROT_WRITE)
-#define SIZE		65536ull
+#define SIZE		PAGES(16)
 
 static unsigned int count_all(void)
 {
@@ -69,6 +71,18 @@ static unsigned int count_all(void)
 	       zcgem_count_events("zcgem_unpin", "") + zcgem_count_events("zcgem_fault", "") +
 	       zcgem_count_events("zcgem_punch", "") + zcgem_count_events("zcgem_invalidate", "") +
 	       zcgem_count_events("zcgem_evict", "") + zcgem_count_events("zcgem_revoke", "");
+}
+
+__attribute__((format(printf, 2, 3)))
+static unsigned int count_said(const char *event, const char *format, ...)
+{
+	char text[96];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return zcgem_count_events(event, text);
 }
 
 static void test_create(int fd)
@@ -81,21 +95,13 @@ static void test_create(int fd)
 	gem_close(fd, zcgem_create(fd, PAGES(2), 0));
 	gem_close(fd, zcgem_wrap_address(fd, user, PAGES(3), 0));
 
-	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=memfd size=65536 pins=0"), 1);
-	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=pool size=8192 pins=0"), 1);
-	igt_assert_eq(zcgem_count_events("zcgem_create", "backing=userptr size=12288 "), 1);
+	igt_assert_eq(count_said("zcgem_create", "backing=memfd size=%llu pins=0", SIZE), 1);
+	igt_assert_eq(count_said("zcgem_create", "backing=pool size=%llu pins=0", PAGES(2)), 1);
+	igt_assert_eq(count_said("zcgem_create", "backing=userptr size=%llu ", PAGES(3)), 1);
 	igt_assert_eq(zcgem_count_events("zcgem_create", ""), 3);
 	zcgem_end_tracing();
 	munmap(user, SIZE);
 	zcgem_release_memfd(memfd);
-}
-
-static unsigned int count_faults(unsigned long long leaf)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "leaf=%llu", leaf);
-	return zcgem_count_events("zcgem_fault", text);
 }
 
 static void fault_once(int fd, int memfd, uint64_t size, unsigned long long leaf)
@@ -105,7 +111,7 @@ static void fault_once(int fd, int memfd, uint64_t size, unsigned long long leaf
 
 	zcgem_begin_tracing(0);
 	map[0] = 1;
-	igt_assert_eq(count_faults(leaf), 1);
+	igt_assert_eq(count_said("zcgem_fault", "leaf=%llu", leaf), 1);
 	igt_assert_eq(zcgem_count_events("zcgem_fault", ""), 1);
 	zcgem_end_tracing();
 
@@ -147,7 +153,7 @@ static void test_fault_retry(int fd)
 	/* however little is touched, no lock that other faults wait for is held meanwhile */
 	map[0] = 2;
 	igt_assert_eq(zcgem_count_events("zcgem_fault_retry", ""), 1);
-	igt_assert_eq(count_faults(ZCGEM_PAGE), 2);
+	igt_assert_eq(count_said("zcgem_fault", "leaf=%llu", ZCGEM_PAGE), 2);
 	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);
@@ -175,10 +181,10 @@ static void test_pin(int fd)
 
 	zcgem_begin_tracing(0);
 	igt_assert_eq(ioctl(importer, IMPORTER_VMAP), 0);
-	igt_assert_eq(zcgem_count_events("zcgem_pin", "backing=memfd size=65536 pins=1"), 1);
+	igt_assert_eq(count_said("zcgem_pin", "backing=memfd size=%llu pins=1", SIZE), 1);
 	igt_assert_eq(zcgem_count_events("zcgem_unpin", ""), 0);
 	igt_assert_eq(ioctl(importer, IMPORTER_VUNMAP), 0);
-	igt_assert_eq(zcgem_count_events("zcgem_unpin", "backing=memfd size=65536 pins=0"), 1);
+	igt_assert_eq(count_said("zcgem_unpin", "backing=memfd size=%llu pins=0", SIZE), 1);
 	igt_assert_eq(count_all(), 2);
 	zcgem_end_tracing();
 
@@ -198,11 +204,11 @@ static void test_punch(int fd)
 	zcgem_begin_tracing(0);
 	punch(memfd, 0, PAGES(1));
 	igt_assert_eq(__zcgem_revalidate(fd, handle, SIZE), 0);
-	igt_assert_eq(zcgem_count_events("zcgem_punch", "offset=0 size=65536"), 1);
-	igt_assert_eq(zcgem_count_events("zcgem_invalidate", "backing=memfd size=65536"), 1);
+	igt_assert_eq(count_said("zcgem_punch", "offset=0 size=%llu", SIZE), 1);
+	igt_assert_eq(count_said("zcgem_invalidate", "backing=memfd size=%llu", SIZE), 1);
 	igt_assert_eq(map[0], 0);
 	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
-	igt_assert_eq(count_faults(ZCGEM_PAGE), 1);
+	igt_assert_eq(count_said("zcgem_fault", "leaf=%llu", ZCGEM_PAGE), 1);
 	zcgem_end_tracing();
 
 	munmap((void *)map, SIZE);
@@ -223,7 +229,7 @@ static void test_watch(int fd)
 	zcgem_begin_tracing(0);
 	punch(memfd, PAGES(5), PAGES(2));
 	igt_assert(evicted_soon(fd, handle, before));
-	igt_assert_eq(zcgem_count_events("zcgem_punch", "offset=20480 size=8192"), 1);
+	igt_assert_eq(count_said("zcgem_punch", "offset=%llu size=%llu", PAGES(5), PAGES(2)), 1);
 	igt_assert_eq(zcgem_count_events("zcgem_punch", ""), 1);
 	zcgem_end_tracing();
 	munmap(own, SIZE);
@@ -240,7 +246,7 @@ static void test_evict(int fd)
 	map[0] = 1;
 	zcgem_begin_tracing(0);
 	zcgem_evict(fd, handle, SIZE);
-	igt_assert_eq(zcgem_count_events("zcgem_evict", "backing=memfd size=65536 pins=0"), 1);
+	igt_assert_eq(count_said("zcgem_evict", "backing=memfd size=%llu pins=0", SIZE), 1);
 	igt_assert_eq(count_all(), 1);
 	zcgem_end_tracing();
 
@@ -258,7 +264,7 @@ static void test_revoke(int fd)
 
 	zcgem_begin_tracing(0);
 	igt_assert_eq(igt_ioctl(fd, DRM_IOCTL_ZCGEM_GEM_REVOKE, &arg), 0);
-	igt_assert_eq(zcgem_count_events("zcgem_revoke", "backing=memfd size=65536"), 1);
+	igt_assert_eq(count_said("zcgem_revoke", "backing=memfd size=%llu", SIZE), 1);
 	igt_assert_eq(count_all(), 1);
 	zcgem_end_tracing();
 

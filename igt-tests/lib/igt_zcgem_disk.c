@@ -16,7 +16,7 @@
 #include "igt_zcgem.h"
 #include "igt_zcgem_disk.h"
 
-#define DISK_SIZE	(32ull << 20)
+#define DISK_SIZE	(16 * ZCGEM_HUGE)
 
 /* What a test that failed has left mounted. */
 static char mounted[32];

@@ -182,7 +182,7 @@ void zcgem_refuse_addresses(int fd, uint32_t mode)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		expect_fault(fd, mode, (void *)bad[i], page);
+		expect_fault(fd, mode, (void *)(bad[i] & ~(page - 1)), page);
 	zcgem_mark_all(user, size, 1);
 	munmap(hole, page);
 	expect_fault(fd, mode, user, size);
