@@ -130,7 +130,7 @@ class CrossKernel(Kernel):
         self.modules = self.base / "usr/lib/modules" / self.version
 
     def image(self):
-        return self.modules / "vmlinuz.unsigned"
+        return next(self.modules.glob("vmlinuz*"))
 
 
 def cross_names():

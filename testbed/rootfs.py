@@ -87,14 +87,15 @@ fi
 
 # For a machine of another architecture everything is built here by a cross compiler, with the
 # headers of that architecture's packages; its root tree is unpacked and runs no script.
-CROSS = {"arm64": ["arm64", "arm64-16k"]}
-CROSS_COMPILER = {"arm64": "aarch64-linux-gnu"}
+CROSS = {"arm64": ["arm64", "arm64-16k"], "riscv64": ["riscv64"]}
+CROSS_COMPILER = {"arm64": "aarch64-linux-gnu", "riscv64": "riscv64-linux-gnu"}
 CROSS_HOOK = r'''
 cd /lib/modules
 for version in *; do
 	mkdir -p "/opt/kernel/$version"; cd "/opt/kernel/$version"
-	apt-get -q download "linux-base-$version:ARCH" "linux-binary-unsigned-$version:ARCH" \
-		"linux-modules-$version:ARCH"
+	binary=linux-binary-unsigned-$version	# where images are signed for
+	apt-cache show "$binary:ARCH" >/dev/null 2>&1 || binary=linux-binary-$version
+	apt-get -q download "linux-base-$version:ARCH" "$binary:ARCH" "linux-modules-$version:ARCH"
 	for deb in *.deb; do dpkg -x "$deb" .; done
 	rm *.deb
 done

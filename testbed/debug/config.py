@@ -9,7 +9,8 @@ FRAGMENTS = pathlib.Path(__file__).resolve().parent / "fragments"
 
 # A kind of debug kernel -> its fragments; one named after the kernel comes on top.
 KINDS = {"debug": ("base", "checks", "kasan", "leaks"),
-         "kcsan": ("base", "checks", "kcsan")}
+         "kcsan": ("base", "checks", "kcsan"),
+         "rt-debug": ("base", "checks", "rt")}
 
 
 def fragments(kernel, kind):
