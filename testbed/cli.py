@@ -87,12 +87,13 @@ def command_test(args):
         unknown = [name for name in wanted if name not in names]
         if unknown:
             raise SystemExit(f"bed: no kernel is {', '.join(unknown)}; there are {', '.join(names)}")
-        return tests.run(wanted or names, args.filter, groups.cross_groups())
+        return tests.run(wanted or names, args.filter, groups.cross_groups(args.arch))
     offered = groups.client_groups() if args.clients else None
     everything = not args.named_kernels and not args.filter and not args.clients
     return tests.run(args.kernel, args.filter, offered,
                      groups.DEBUG_KERNEL if everything else None, args.kmemleak,
-                     groups.BETWEEN if everything else ())
+                     groups.BETWEEN if everything else (),
+                     kernel.cross_names() if everything else ())
 
 
 def command_bench(args):

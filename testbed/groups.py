@@ -42,7 +42,7 @@ SOAK_SECONDS = os.environ.get("ZCGEM_SOAK_SECONDS", "600")
 class Group:
     def __init__(self, name, kind, command=None, options=None, timeout=120, once=False,
                  programs=None, named=False, expected=None, quiet=60, debug=False,
-                 again=False, stock=True, newest=False, smoke=False):
+                 again=False, stock=True, newest=False, smoke=False, without=()):
         self.name, self.kind, self.command, self.timeout = name, kind, command, timeout
         self.options = options or machine.Options()
         self.expected = expected or {}  # test: the console report that it causes if it passes
@@ -54,6 +54,7 @@ class Group:
         self.debug = debug          # part of a run of everything with DEBUG_KERNEL too
         self.stock = stock          # not only for debug kernels
         self.programs = programs    # of kind igt: these; None: those that no group names
+        self.without = without      # and not these
         self.once = once        # does not depend on the kernel: run with the first one only
 
 
@@ -143,14 +144,19 @@ def groups():
     ]
 
 
-# What the machines of other architectures run when no test is named.
-CROSS = ["zcgem_basic", "zcgem_dma", "zcgem_fault", "zcgem_memfd", "zcgem_mmap", "zcgem_prime",
-         "zcgem_submit", "zcgem_svm", "zcgem_udmabuf"]
+# What the machines of other architectures run in a run of everything, and when no test is named.
+CROSS = {"arm64": ["zcgem_basic", "zcgem_dma", "zcgem_fault", "zcgem_memfd", "zcgem_mmap",
+                   "zcgem_prime", "zcgem_submit", "zcgem_svm", "zcgem_udmabuf"],
+         "riscv64": ["zcgem_basic", "zcgem_dma"]}
 
 
-def cross_groups():
-    return [Group("smoke", "igt", timeout=900, programs=CROSS),
-            Group("others", "igt", timeout=3000, named=True)]
+def cross_groups(arch):
+    return [Group("smoke", "igt", timeout=900, programs=CROSS[arch]),
+            Group("others", "igt", timeout=3000, named=True,
+                  without=[name for group in groups() if group.named and group.kind == "igt"
+                           for name in group.programs or [] if not group.again],
+                  expected={test: kill for group in groups()
+                            for test, kill in group.expected.items()})]
 
 
 def client_groups(everything=False):

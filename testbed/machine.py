@@ -37,7 +37,13 @@ class Arm64:
     append = "console=ttyAMA0 loglevel=7 panic=-1 bed_status=console"
 
 
-CROSS = {"arm64": Arm64}
+class Riscv64:
+    qemu = ["qemu-system-riscv64", "-M", "virt"]
+    cpu = "rv64"
+    append = "console=ttyS0 loglevel=7 panic=-1 bed_status=console"
+
+
+CROSS = {"arm64": Arm64, "riscv64": Riscv64}
 # There is no device to end QEMU with a status: init says it on the console.
 STATUS = re.compile(r"bed: status (\d+)$", re.M)
 # What the kernel says when it starts init.

@@ -48,8 +48,8 @@ def rows():
             named = kernel.CROSS + flavour.removeprefix(arch)
             yield (f"{kernel.CROSS} ({WHERE[rootfs.SUITES[kernel.CROSS]]})",
                    f"{arch}, {_page_sizes(flavour)}",
-                   f"{len(groups.CROSS)} test programs by `--arch {arch} --kernel {named}`, "
-                   "the others by their group `others`")
+                   f"{len(groups.CROSS[arch])} test programs in each run; those of the group "
+                   f"`others` by `--arch {arch} --kernel {named} others`")
     yield "what Debian experimental has", "amd64", "in each run whether the module compiles"
     yield "Debian's for clouds", "any", "refused by DKMS: the kernel has no DRM"
     yield "any", "32 bits", "refused by Kconfig, the Makefile and DKMS"

@@ -81,6 +81,8 @@ PLAIN = r"""
 for test in {tests}; do
 	program=${{test%%@*}}; subtest=${{test#*@}}
 	[ "$subtest" != "$test" ] || subtest='*'
+	# Some are for one architecture.
+	[ -e /work/build/{guest}/igt-tests/$program ] || continue
 	echo "Program: $program"
 	echo "[IGT] $program: starting subtest $subtest" >/dev/kmsg
 	timeout -k 5 {seconds} /work/build/{guest}/igt-tests/$program --run-subtest "$subtest"
@@ -281,6 +283,7 @@ def list_programs(group, offered):
     if group.programs is not None:
         return [name for name in own_tests() if name in group.programs]
     named = {name for other in offered if not other.again for name in other.programs or []}
+    named.update(group.without)
     return [name for name in own_tests() if name not in named]
 
 
@@ -318,9 +321,16 @@ def _after(programs, task):
     return task()
 
 
-def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=()):
-    """All groups that the filters leave, on each kernel; with debug_kernel those made for it, and on
-    the kernels of between only the most important ones."""
+def _guest(k, group):
+    """A guest for a group that has none of its own kernel's others."""
+    build.userspace(k)
+    return Guest(k, build.modules(k), [group]).run()
+
+
+def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=(), cross=()):
+    """All groups that the filters leave, on each kernel; with debug_kernel those made for it, on the
+    kernels of between only the most important ones, and on those of cross, which are of other
+    architectures, the first of theirs."""
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
@@ -349,6 +359,9 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, betwe
         for members in boots.values():
             tasks = guests if members[0].options.tree == "run" else later
             tasks.append(Guest(k, modules, members).run)
+    for name in cross:
+        k = kernel.get(name)
+        later.append(functools.partial(_guest, k, choose([], groups.cross_groups(k.arch))[0]))
     # The long ones first. A guest is mostly busy with one processor.
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         programs = pool.submit(clients.programs) if later else None

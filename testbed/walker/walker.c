@@ -262,6 +262,13 @@ static const char *cache_mode(const struct leaf *leaf)
 		return "WC";
 	}
 	return "UC";
+#elif defined(CONFIG_RISCV)
+	u64 type = leaf->entry & _PAGE_MTMASK;
+
+	/* Without the processor's extension for it both are zero. */
+	if (!type)
+		return "WB";
+	return type == _PAGE_NOCACHE ? "WC" : "UC";
 #else
 	return "?";
 #endif
