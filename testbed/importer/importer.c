@@ -17,6 +17,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/file.h>
 #include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/log2.h>
@@ -42,6 +43,9 @@ struct importer {
 	/* Keeps what is not under dma_resv, and one call from another. */
 	struct mutex lock;
 	struct device *device;
+	bool removed;
+	/* Whose device it is, if it is another descriptor's. */
+	struct file *other;
 	struct iommu_domain *domain;
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
@@ -49,6 +53,7 @@ struct importer {
 	struct dma_fence *fence;
 	/* Under dma_resv. */
 	struct sg_table *sgt;
+	struct sg_table *more;
 	enum dma_data_direction dir;
 	unsigned int pins;
 	unsigned int vmaps;
@@ -75,6 +80,21 @@ static void unmap_locked(struct importer *importer)
 	importer->sgt = NULL;
 }
 
+static void unmap_more_locked(struct importer *importer)
+{
+	if (importer->more)
+		dma_buf_unmap_attachment(importer->attach, importer->more, DMA_BIDIRECTIONAL);
+	importer->more = NULL;
+}
+
+static void unpin_locked(struct importer *importer)
+{
+	while (importer->pins) {
+		dma_buf_unpin(importer->attach);
+		importer->pins--;
+	}
+}
+
 static int fence_locked(struct importer *importer);
 
 static void importer_told(struct dma_buf_attachment *attach)
@@ -84,8 +104,12 @@ static void importer_told(struct dma_buf_attachment *attach)
 	importer->told++;
 	if (importer->flags & IMPORTER_FENCES)
 		fence_locked(importer);
-	if (!(importer->flags & IMPORTER_KEEPS))
+	if (!(importer->flags & IMPORTER_KEEPS)) {
 		unmap_locked(importer);
+		unmap_more_locked(importer);
+	}
+	if (importer->flags & IMPORTER_UNPINS)
+		unpin_locked(importer);
 }
 
 static const struct dma_buf_attach_ops attach_ops = {
@@ -117,11 +141,49 @@ static bool take_pci_device(struct importer *importer)
 
 static void put_device_again(struct importer *importer)
 {
-	if (dev_is_pci(importer->device))
+	if (importer->other)
+		fput(importer->other);
+	else if (dev_is_pci(importer->device))
 		put_device(importer->device);
+	else if (importer->removed)
+		platform_device_put(to_platform_device(importer->device));
 	else
 		platform_device_unregister(to_platform_device(importer->device));
+	importer->other = NULL;
+	importer->removed = false;
 	importer->domain = NULL;
+}
+
+static const struct file_operations importer_fops;
+
+/* The other one keeps its device while this one has its file, if the caller detaches this first. */
+static int share_device(struct importer *importer, int fd)
+{
+	struct file *file = fget(fd);
+	struct importer *other;
+
+	if (!file)
+		return -EBADF;
+	other = file->private_data;
+	if (file->f_op != &importer_fops || other == importer || !other->attach || other->other) {
+		fput(file);
+		return -EINVAL;
+	}
+	importer->other = file;
+	importer->device = other->device;
+	importer->domain = other->domain;
+	return 0;
+}
+
+static int remove_device(struct importer *importer)
+{
+	if (!importer->attach)
+		return -ENOTCONN;
+	if (importer->other || importer->removed || dev_is_pci(importer->device))
+		return -EOPNOTSUPP;
+	platform_device_del(to_platform_device(importer->device));
+	importer->removed = true;
+	return 0;
 }
 
 static int make_device(struct importer *importer, const struct importer_attach *arg)
@@ -133,6 +195,8 @@ static int make_device(struct importer *importer, const struct importer_attach *
 	};
 	struct platform_device *device;
 
+	if (arg->flags & IMPORTER_SHARES)
+		return share_device(importer, arg->device);
 	if (!arg->dma_bits && !arg->max_segment && !arg->boundary &&
 	    !(arg->flags & IMPORTER_NO_DMA) && take_pci_device(importer))
 		return 0;
@@ -221,14 +285,12 @@ static int detach(struct importer *importer)
 	signal_fence(importer);
 	dma_resv_lock(importer->dmabuf->resv, NULL);
 	unmap_locked(importer);
+	unmap_more_locked(importer);
 	while (importer->vmaps) {
 		dma_buf_vunmap(importer->dmabuf, &importer->map);
 		importer->vmaps--;
 	}
-	while (importer->pins) {
-		dma_buf_unpin(importer->attach);
-		importer->pins--;
-	}
+	unpin_locked(importer);
 	dma_resv_unlock(importer->dmabuf->resv);
 
 	dma_buf_detach(importer->dmabuf, importer->attach);
@@ -258,6 +320,63 @@ static int map_locked(struct importer *importer, unsigned long how)
 	importer->sgt = sgt;
 	importer->dir = dirs[how];
 	return 0;
+}
+
+static int map_more_locked(struct importer *importer)
+{
+	struct sg_table *sgt;
+
+	if (importer->more)
+		return -EBUSY;
+	sgt = dma_buf_map_attachment(importer->attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	importer->more = sgt;
+	return 0;
+}
+
+/* As a driver does whose job uses both: it does not know which one is locked first elsewhere. */
+static int map_beside(struct importer *importer, int fd)
+{
+	struct dma_resv *ours, *theirs, *first, *second;
+	struct ww_acquire_ctx ticket;
+	struct dma_buf *other;
+	int ret;
+
+	if (!importer->attach)
+		return -ENOTCONN;
+	other = dma_buf_get(fd);
+	if (IS_ERR(other))
+		return PTR_ERR(other);
+	ours = importer->dmabuf->resv;
+	theirs = other->resv;
+	first = theirs;
+	second = ours;
+	ret = -EINVAL;
+	if (ours == theirs)
+		goto put;
+
+	ww_acquire_init(&ticket, &reservation_ww_class);
+	ret = dma_resv_lock(first, &ticket);
+	while (!ret) {
+		ret = dma_resv_lock(second, &ticket);
+		if (ret != -EDEADLK)
+			break;
+		dma_resv_unlock(first);
+		dma_resv_lock_slow(second, &ticket);
+		swap(first, second);
+		ret = 0;
+	}
+	ww_acquire_done(&ticket);
+	if (!ret) {
+		ret = map_locked(importer, IMPORTER_BIDIRECTIONAL);
+		dma_resv_unlock(second);
+		dma_resv_unlock(first);
+	}
+	ww_acquire_fini(&ticket);
+put:
+	dma_buf_put(other);
+	return ret;
 }
 
 static int pin_locked(struct importer *importer, bool pin)
@@ -335,6 +454,13 @@ static int with_buffer_locked(struct importer *importer, unsigned int cmd, unsig
 		ret = importer->sgt ? 0 : -ENODATA;
 		unmap_locked(importer);
 		break;
+	case IMPORTER_MAP_MORE:
+		ret = map_more_locked(importer);
+		break;
+	case IMPORTER_UNMAP_MORE:
+		ret = importer->more ? 0 : -ENODATA;
+		unmap_more_locked(importer);
+		break;
 	case IMPORTER_PIN:
 	case IMPORTER_UNPIN:
 		ret = pin_locked(importer, cmd == IMPORTER_PIN);
@@ -378,7 +504,7 @@ static int get_state(struct importer *importer, void __user *user)
 		if (ret)
 			return ret;
 		state.attached = true;
-		state.mapped = !!importer->sgt;
+		state.mapped = !!importer->sgt + !!importer->more;
 		state.told = importer->told;
 		state.fence_pending = importer->fence && !dma_fence_is_signaled(importer->fence);
 		if (importer->sgt)
@@ -516,8 +642,16 @@ static long importer_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		ret = importer->fence ? 0 : -ENODATA;
 		signal_fence(importer);
 		break;
+	case IMPORTER_MAP_BESIDE:
+		ret = map_beside(importer, arg);
+		break;
+	case IMPORTER_REMOVE:
+		ret = remove_device(importer);
+		break;
 	case IMPORTER_MAP:
 	case IMPORTER_UNMAP:
+	case IMPORTER_MAP_MORE:
+	case IMPORTER_UNMAP_MORE:
 	case IMPORTER_PIN:
 	case IMPORTER_UNPIN:
 	case IMPORTER_VMAP:

@@ -23,6 +23,10 @@
 #define IMPORTER_FENCES		(1u << 4)
 /* It pins by itself and cannot be notified, which kernels before 7 do not know. */
 #define IMPORTER_PINS		(1u << 5)
+/* Notified of a move, it gives up its pins, too. */
+#define IMPORTER_UNPINS		(1u << 6)
+/* It is the device of another open descriptor, with an attachment of its own. */
+#define IMPORTER_SHARES		(1u << 7)
 
 /**
  * struct importer_attach - Attach the device to a dma-buf.
@@ -31,6 +35,8 @@
  * @dma_bits: how many bits of an address the device has, 0 for 64
  * @max_segment: bytes that an entry of its scatter lists may have, 0 for any number
  * @boundary: a power of two, no multiple of which an entry may cross, 0 for none
+ * @device: with IMPORTER_SHARES, the other descriptor; its limits hold
+ * @pad: 0
  */
 struct importer_attach {
 	__s32 dmabuf;
@@ -38,12 +44,14 @@ struct importer_attach {
 	__u32 dma_bits;
 	__u32 max_segment;
 	__u64 boundary;
+	__s32 device;
+	__u32 pad;
 };
 
 /**
  * struct importer_state - What the device has.
  * @attached: whether there is an attachment
- * @mapped: whether it has a scatter list
+ * @mapped: how many scatter lists it has
  * @entries: entries of the scatter list that are mapped for DMA
  * @longest: bytes of the longest of them
  * @bytes: bytes of all of them
@@ -103,5 +111,12 @@ struct importer_copy {
 /* A fence of work that uses the buffer, until it is signalled or the file closed. */
 #define IMPORTER_FENCE		_IO('Z', 11)
 #define IMPORTER_SIGNAL		_IO('Z', 12)
+/* A second scatter list of the attachment, beside that of IMPORTER_MAP. */
+#define IMPORTER_MAP_MORE	_IO('Z', 13)
+#define IMPORTER_UNMAP_MORE	_IO('Z', 14)
+/* As IMPORTER_MAP, with the reservation of another dma-buf (a descriptor) locked as well, by ticket. */
+#define IMPORTER_MAP_BESIDE	_IO('Z', 15)
+/* The device goes away, as by an unplug; the attachment and what it has mapped stay. */
+#define IMPORTER_REMOVE		_IO('Z', 16)
 
 #endif /* IMPORTER_H */
