@@ -230,7 +230,7 @@ static void evict_case(struct share *share, const struct zcgem_snapshot *before)
 		signal_later(&share->fence);
 	ret = __zcgem_evict(fd, share->handle, share->size);
 	/* on 6.12 an importer could not get these again, so they stay while one is attached */
-	if (share->source == SOURCE_HUGETLB && ret == -EBUSY) {
+	if ((share->source == SOURCE_HUGETLB || share->source == SOURCE_GIANT) && ret == -EBUSY) {
 		check_views(share, 1);
 		check_device(share, 1);
 		return;
@@ -269,7 +269,7 @@ static void punch_case(struct share *share, const struct zcgem_snapshot *before)
 		return;
 	}
 
-	punch(share->memfd, share->hole_at, share->hole_size);
+	punch_share(share);
 	if (share->pinned) {
 		igt_assert_eq(__zcgem_revalidate(fd, share->handle, share->size), -EBUSY);
 		igt_assert(!share->fence.signalled);

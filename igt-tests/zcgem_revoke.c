@@ -519,7 +519,7 @@ static void test_vs_map(const struct devices *dev)
 	unsigned int round, i;
 
 	for (round = 0; round < 30; round++) {
-		enum share_source source = round % SOURCES;
+		enum share_source source = round % SOURCE_GIANT;
 		struct mapper mappers[2] = {};
 		volatile bool stop = false;
 		struct zcgem_snapshot before, now;

@@ -419,7 +419,7 @@ static void test_unplug_while_busy(struct devices *dev)
 		struct share share;
 		int status;
 
-		begin_share(dev, round % SOURCES, IMPORTER_DYNAMIC, USE_ATTACHED, &share);
+		begin_share(dev, round % SOURCE_GIANT, IMPORTER_DYNAMIC, USE_ATTACHED, &share);
 		for (i = 0; i < VIEWS; i++) {
 			children[i] = fork();
 			igt_assert(children[i] >= 0);
@@ -730,7 +730,7 @@ static void test_unload_with_fence(struct devices *dev)
 	struct share share;
 	int source;
 
-	for (source = 0; source < SOURCES; source++) {
+	for (source = 0; source < SOURCE_GIANT; source++) {
 		struct fence fence;
 
 		begin_share(dev, source, IMPORTER_DYNAMIC, USE_FENCED, &share);
@@ -757,7 +757,7 @@ static void test_reload(struct devices *dev)
 	for (i = 0; i < 5; i++) {
 		struct share share;
 
-		begin_share(dev, i % SOURCES, IMPORTER_DYNAMIC, USE_MAPPED, &share);
+		begin_share(dev, i % SOURCE_GIANT, IMPORTER_DYNAMIC, USE_MAPPED, &share);
 		end_share(&share);
 		close(dev->fd);
 		close(dev->other);

@@ -114,6 +114,10 @@ def groups():
               # A page of 1 GiB, and memory that passes for a persistent one.
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
                                                        "memmap=64M!512M")),
+        # Objects that are part of a page of 1 GiB, and another one to take its place.
+        Group("giant", "igt", again=True, named=True, timeout=600,
+              programs=["zcgem_invalidate", "zcgem_revoke", "zcgem_unplug"],
+              options=machine.Options(mem="5G", append="hugepagesz=1G hugepages=2")),
         # The DMA layer uses other memory than a device is given, for everything.
         Group("swiotlb", "igt", again=True, smoke=True, programs=["zcgem_dma"],
               options=machine.Options(append="swiotlb=force")),

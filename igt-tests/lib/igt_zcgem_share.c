@@ -9,6 +9,7 @@
 #include <glob.h>
 #include <linux/dma-buf.h>
 #include <linux/falloc.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #define DEVICE_KEEPS	(IMPORTER_FOLLOWS | IMPORTER_KEEPS)
 #define SHARE_SIZE	(48 * ZCGEM_PAGE)
 #define LARGE_SIZE	(2 * ZCGEM_HUGE)
+#define GIANT		(1ull << 30)
 
 /* How long a fence is pending while something waits for it. */
 #define FENCE_US	100000
@@ -289,7 +291,7 @@ const char *share_name(const struct share *share)
 {
 	static const char * const sources[] = {
 		"memfd", "userptr", "pool", "ranges", "huge pages of tmpfs", "hugetlb",
-		"write-combined pool",
+		"write-combined pool", "pages of 64 KiB and less", "part of a page of 1 GiB",
 	};
 	static const char * const importers[] = { "dynamic", "static", "slow" };
 	static const char * const uses[] = { "attached", "mapped", "fence pending" };
@@ -377,6 +379,22 @@ static void map_huge(struct share *share)
 	igt_assert_eq(madvise(share->own, share->size, MADV_HUGEPAGE), 0);
 }
 
+#define MIXED_PAGE	65536ull
+#define MIXED		"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/shmem_enabled"
+
+/* The kernel may give pages of 64 KiB for the first half or not. */
+static void fill_mixed(struct share *share)
+{
+	char text[64];
+	bool known = zcgem_read_setting(MIXED, text, sizeof(text));
+
+	if (known)
+		zcgem_change_setting(MIXED, "always");
+	zcgem_fill(share->own, share->size / 2, 0);
+	if (known)
+		zcgem_change_setting(MIXED, "never");
+}
+
 static void make_shared_memory(struct share *share)
 {
 	int fd = share->devices->fd;
@@ -398,6 +416,22 @@ static void make_shared_memory(struct share *share)
 		share->hole_at = ZCGEM_HUGE;
 		share->hole_size = ZCGEM_HUGE;
 		break;
+	case SOURCE_MIXED:
+		/* here, too */
+		share->hole_at = MIXED_PAGE;
+		share->hole_size = MIXED_PAGE;
+		share->memfd = zcgem_memfd(share->size, F_SEAL_SHRINK);
+		break;
+	case SOURCE_GIANT:
+		share->file_size = GIANT;
+		share->memfd = memfd_create("giant", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB |
+					    MFD_HUGE_1GB);
+		igt_assert_fd(share->memfd);
+		igt_assert_eq(ftruncate(share->memfd, GIANT), 0);
+		igt_assert_eq(fcntl(share->memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+		share->hole_at = 0;
+		share->hole_size = share->size;
+		break;
 	default:
 		share->memfd = zcgem_memfd(share->size, F_SEAL_SHRINK);
 		break;
@@ -409,8 +443,10 @@ static void make_shared_memory(struct share *share)
 		share->hole_size = ZCGEM_HUGE;
 		map_huge(share);
 	} else {
-		share->own = zcgem_map_memfd(share->memfd, 0, share->size);
+		share->own = zcgem_map_memfd(share->memfd, 0, share->file_size);
 	}
+	if (share->source == SOURCE_MIXED)
+		fill_mixed(share);
 	/* the pages come in an order of their own, and huge ones if they can */
 	zcgem_fill(share->own, share->size, 0);
 	if (share->source == SOURCE_RANGES)
@@ -419,15 +455,33 @@ static void make_shared_memory(struct share *share)
 		share->handle = zcgem_wrap_memfd(fd, share->memfd, 0, share->size, 0);
 }
 
+#define GIANT_PAGES	"/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages"
+
+/* Two: one takes the place of one that is punched and held. */
+static bool giant_pages_free(void)
+{
+	char text[32];
+	int step;
+
+	if (!zcgem_read_setting(GIANT_PAGES, text, sizeof(text)))
+		return false;
+	/* they come back a while after the object that had them is closed */
+	for (step = 0; step < 200 && zcgem_read_number(GIANT_PAGES) == 1; step++)
+		usleep(10000);
+	return zcgem_read_number(GIANT_PAGES) >= 2;
+}
+
 /**
  * share_first_use:
  * @source: what an object is made of
  *
  * Returns: The first use to try: all of them take too long for large memory, and the last
- * one has what the others have.
+ * one has what the others have. USES for memory that this machine has not.
  */
 enum share_use share_first_use(enum share_source source)
 {
+	if (source == SOURCE_GIANT && !giant_pages_free())
+		return USES;
 	return source < SOURCE_RANGES ? USE_ATTACHED : USE_FENCED;
 }
 
@@ -450,7 +504,7 @@ void begin_share(const struct devices *devices, enum share_source source,
 	*share = (struct share) {
 		.devices = devices, .source = source, .importer = importer, .use = use,
 		.size = size, .memfd = -1, .device = -1,
-		.hole_at = 8 * ZCGEM_PAGE, .hole_size = 8 * ZCGEM_PAGE,
+		.hole_at = 8 * ZCGEM_PAGE, .hole_size = 8 * ZCGEM_PAGE, .file_size = size,
 	};
 	zcgem_take_snapshot(devices->fd, &before);
 
@@ -535,6 +589,18 @@ void importer_let_go(struct share *share)
 }
 
 /**
+ * punch_share:
+ * @share: an object that is shared, of a memfd
+ *
+ * Takes the hole's pages out of the memfd.
+ */
+void punch_share(const struct share *share)
+{
+	punch(share->memfd, share->hole_at,
+	      share->source == SOURCE_GIANT ? share->file_size : share->hole_size);
+}
+
+/**
  * close_views:
  * @share: an object that is shared
  */
@@ -567,7 +633,7 @@ void end_share(struct share *share)
 	if (share->handle)
 		gem_close(share->devices->fd, share->handle);
 	if (share->own)
-		munmap(share->own, share->size);
+		munmap(share->own, share->file_size);
 	if (share->memfd >= 0)
 		close(share->memfd);
 }

@@ -24,8 +24,10 @@
  * @SOURCE_THP: a memfd on 2 MiB pages of tmpfs, where there are such
  * @SOURCE_HUGETLB: a memfd on hugetlbfs
  * @SOURCE_WC: the driver's own pages, write-combined
+ * @SOURCE_MIXED: a memfd half of pages of 64 KiB, where there are such, half of small ones
+ * @SOURCE_GIANT: a part of a page of 1 GiB; only where the machine has two of these free
  *
- * From @SOURCE_RANGES on they are of more than one 2 MiB leaf.
+ * From @SOURCE_RANGES on a page table of the last level does not map them.
  */
 enum share_source {
 	SOURCE_MEMFD,
@@ -35,6 +37,8 @@ enum share_source {
 	SOURCE_THP,
 	SOURCE_HUGETLB,
 	SOURCE_WC,
+	SOURCE_MIXED,
+	SOURCE_GIANT,
 	SOURCES,
 };
 
@@ -107,7 +111,8 @@ enum { VIEW_GEM, VIEW_DMABUF, VIEW_IMPORTER, VIEWS };
  * @memfd: the memfd, or -1
  * @own: this process's own view of the memory, or NULL
  * @hole_at: where a hole can be punched
- * @hole_size: and how large it is
+ * @hole_size: and how large it is there
+ * @file_size: bytes of the memfd, and of @own
  * @handle: the object on the first device
  * @dmabuf: its dma-buf
  * @theirs: the other zcgem device's handle, or 0
@@ -127,6 +132,7 @@ struct share {
 	void *own;
 	uint64_t hole_at;
 	uint64_t hole_size;
+	uint64_t file_size;
 	uint32_t handle;
 	int dmabuf;
 	uint32_t theirs;
@@ -159,6 +165,7 @@ void begin_share(const struct devices *devices, enum share_source source,
 void check_device(const struct share *share, uint64_t seed);
 int importer_maps_again(struct share *share);
 void importer_let_go(struct share *share);
+void punch_share(const struct share *share);
 void close_views(struct share *share);
 void end_share(struct share *share);
 void check_views(const struct share *share, uint64_t seed);
