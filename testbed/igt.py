@@ -38,7 +38,7 @@ def _said(record):
 def _kernel_warnings(entry, expected):
     """What the kernel said at warning level or worse while a test ran, but for a kill by the OOM
     killer that the test is for."""
-    lines = console.without_limit(entry.get("dmesg", "").splitlines())
+    lines = console.without_noise(entry.get("dmesg", "").splitlines())
     if expected and entry.get("result") != "skip":
         rest = console.without(lines, expected)
         if rest is None:

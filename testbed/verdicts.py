@@ -127,6 +127,12 @@ def _kernel_words():
         yield f"a breakpoint in {where}", console.stale_breakpoint(console.scan(log), log), stale
     log = "BUG: KASAN: x\n" * 20 + died.format("schedule+0x1/0x2")
     yield "a breakpoint after a report", console.stale_breakpoint(console.scan(log), log), False
+    race = f"{'=' * 66}\nBUG: KCSAN: data-race in {{0}} / f\n\nwrite to 0x1 of 8 bytes by task 1 on cpu 1:\n" \
+           f" {{0}}\n g+0x1/0x2\n{'=' * 66}\n"
+    yield "what is left of a race in f", console.without_noise(race.format("f").splitlines()), []
+    for function, kinds in (("f+0x1/0x2", []), ("zcgem_gem_mmap+0x1/0x2 [zcgem]", ["sanitizer"])):
+        yield (f"a race in {function}",
+               [report.kind for report in console.scan(race.format(function))], kinds)
     for line, kinds in (("cp: page allocation failure: order:4, mode:0xcc0", ["allocation"]),
                         ("sysfs: cannot create duplicate filename '/x'", ["device"]),
                         ("zcgem zcgem: probe with driver zcgem failed with error -12", ["device"]),

@@ -76,6 +76,9 @@ class DebugKernel:
         # Newer kernels run a module's tests when it is loaded only if they are told to.
         if self.stock != "6.12":
             self.append += " kunit.autorun=1"
+        if self.kind == "kcsan":
+            # Four times as many accesses are watched as by default, for a moment more.
+            self.append += " kcsan.skip_watch=1000 kcsan.udelay_task=100"
         self.kmemleak = "leaks" in config.KINDS[self.kind]
         self.tree = build_tree(self.stock).get()
         self.source = f"/opt/linux-{self.stock}"
