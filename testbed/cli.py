@@ -87,13 +87,14 @@ def command_test(args):
         unknown = [name for name in wanted if name not in names]
         if unknown:
             raise SystemExit(f"bed: no kernel is {', '.join(unknown)}; there are {', '.join(names)}")
-        return tests.run(wanted or names, args.filter, groups.cross_groups(args.arch))
+        return tests.run(wanted or names, args.filter, groups.cross_groups(args.arch),
+                         processors=args.processors)
     offered = groups.client_groups() if args.clients else None
     everything = not args.named_kernels and not args.filter and not args.clients
     return tests.run(args.kernel, args.filter, offered,
                      groups.DEBUG_KERNEL if everything else None, args.kmemleak,
                      groups.BETWEEN if everything else (),
-                     kernel.cross_names() if everything else ())
+                     kernel.cross_names() if everything else (), args.processors)
 
 
 def command_bench(args):
@@ -162,6 +163,8 @@ def parser():
                      help="only programs that use /dev/udmabuf or DRM nodes, on every kernel")
     sub.add_argument("--kmemleak", action="store_true",
                      help="with a debug kernel: search for leaks at the end of each guest")
+    sub.add_argument("--processors", type=int,
+                     help="of each guest; default 2, or what its group wants")
     sub.add_argument("filter", nargs="*", metavar="FILTER", help="test groups or IGT programs")
     sub = add("bench", command_bench, "compare zcgem with udmabuf and others", bench.KERNELS)
     sub.add_argument("--publish", action="store_true",

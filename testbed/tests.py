@@ -327,10 +327,12 @@ def _guest(k, group):
     return Guest(k, build.modules(k), [group]).run()
 
 
-def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=(), cross=()):
+def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=(), cross=(),
+        processors=None):
     """All groups that the filters leave, on each kernel; with debug_kernel those made for it, on the
     kernels of between only the most important ones, and on those of cross, which are of other
-    architectures, the first of theirs."""
+    architectures, the first of theirs. processors is how many a guest has, but for groups that want
+    a number of their own."""
     report = results.Report()
     build.userspace()
     chosen = choose(filters, offered or groups.groups())
@@ -351,6 +353,8 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, betwe
                     or group.newest and not filters and name != kernels[-1]):
                 continue
             group.options.leaks = kmemleak
+            if processors and group.options.smp == machine.Options().smp:
+                group.options.smp = processors
             if group.kind == "host":
                 tasks = host if group.options.tree == "run" else later
                 tasks.append(functools.partial(group.command, k, modules))
