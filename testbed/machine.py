@@ -255,11 +255,16 @@ class Machine:
         self.slot = None if self.interactive else _slot()
         for attempt in (1, 2, 3):
             self._start()
-            if self._came_up(BOOT_LIMIT * patience(self.kernel)) or attempt == 3:
+            stopped = self._stopped(BOOT_LIMIT * patience(self.kernel))
+            # A QEMU that cannot start cannot at the next attempt either.
+            if not stopped or attempt == 3 or not (self.log.exists() and self.log.stat().st_size):
                 self.began = time.monotonic()
                 return
-            print(f"bed: {self.kernel.name} stopped while booting, before init; trying once more",
-                  file=sys.stderr, flush=True)
+            kept = self.log.with_name(f"console-{attempt}.log")
+            if self.log.exists():
+                shutil.copy(self.log, kept)
+            print(f"bed: {self.kernel.name} stopped while booting, before init: {stopped} "
+                  f"({kept}); trying once more", file=sys.stderr, flush=True)
             self.process.kill()
             self.process.wait()
 
@@ -279,20 +284,23 @@ class Machine:
         for channel in self.inherited:
             channel.close()
 
-    def _came_up(self, limit):
-        """Has init begun? A boot has stopped when the log stood still for limit seconds."""
+    def _stopped(self, limit):
+        """Why init has not begun, or None if it has. A boot has stopped when the log stood still for
+        limit seconds."""
         moved, size = self.began, 0
         while time.monotonic() < moved + limit:
             ended = self.process.poll() is not None
             log = self.log.read_bytes() if self.log.exists() else b""
             if INIT_BEGINS.encode() in log:
-                return not console.scan(log.decode(errors="replace").partition(INIT_BEGINS)[0])
+                reports = console.scan(log.decode(errors="replace").partition(INIT_BEGINS)[0])
+                return reports[0].lines[0] if reports else None
             if ended:
-                return False
+                return f"QEMU ended with status {self.process.returncode}"
             if len(log) != size:
                 moved, size = time.monotonic(), len(log)
             time.sleep(0.1)
-        return False
+        said = log.decode(errors="replace").splitlines()
+        return f"it says nothing after {said[-1] if said else 'its start'}"
 
     def ask(self, command, **arguments):
         """One command to QEMU's monitor, and its answer."""
