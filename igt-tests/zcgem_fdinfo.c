@@ -449,7 +449,8 @@ static void test_read_race(int fd)
 	pthread_t thread;
 
 	igt_assert_eq(pthread_create(&thread, NULL, read_on, &reader), 0);
-	for (i = 0; i < rounds; i++) {
+	/* the reader may come late */
+	for (i = 0; i < rounds || !__atomic_load_n(&reader.reads, __ATOMIC_RELAXED); i++) {
 		uint32_t handle, other, pool;
 
 		if (__zcgem_wrap_file(fd, memfd, size, 0, &handle) ||
@@ -464,9 +465,8 @@ static void test_read_race(int fd)
 	}
 	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	igt_assert_eq(i, rounds);
+	igt_assert_lte(rounds, i);
 	igt_assert(!reader.wrong);
-	igt_assert_lt_u64(0, reader.reads);
 	expect_nothing(fd);
 	munmap(user, size);
 	close(memfd);

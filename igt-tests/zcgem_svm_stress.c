@@ -303,6 +303,14 @@ static bool goes_on(struct region *region)
 	return !__atomic_load_n(region->stop, __ATOMIC_RELAXED) && !*region->error;
 }
 
+/* Whether both threads have got through something, or one has given up. */
+static bool has_worked(struct region *region)
+{
+	return *(volatile char *)region->error ||
+	       (__atomic_load_n(&region->jobs, __ATOMIC_RELAXED) &&
+		__atomic_load_n(&region->changes, __ATOMIC_RELAXED));
+}
+
 static void *run_changer(void *data)
 {
 	struct region *region = data;
@@ -473,6 +481,10 @@ static void run_stress(int fd, const enum kind *kinds, unsigned int count)
 					     &regions[i]), 0);
 	}
 	sleep(seconds);
+	/* on a busy machine one of them may not have begun */
+	for (i = 0; i < count; i++)
+		while (!has_worked(&regions[i]))
+			usleep(10000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < count; i++) {
 		pthread_join(regions[i].changer, NULL);
