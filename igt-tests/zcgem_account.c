@@ -407,7 +407,7 @@ static void wrap_in_cgroup(int fd, const char *path)
 	handle = zcgem_wrap(fd, ranges, count, 0);
 	with = zcgem_read_key(name, "kernel");
 	gem_close(fd, handle);
-	for (step = 0; step < 100; step++) {
+	for (step = 0; step < 600; step++) {
 		after = zcgem_read_key(name, "kernel");
 		if (after + tables / 2 < with)
 			break;

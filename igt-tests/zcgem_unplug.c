@@ -132,7 +132,7 @@ static void run_unplugged(void (*test)(struct devices *devices))
 	close_all(&devices);
 
 	igt_assert_eq(zcgem_unload_soon(), 0);
-	for (step = 0; step < 100 && pins_now() > pins; step++)
+	for (step = 0; step < 3000 && pins_now() > pins; step++)
 		usleep(10000);
 	igt_assert_f(pins_now() <= pins, "%lld pages are still pinned\n",
 		     (long long)(pins_now() - pins));

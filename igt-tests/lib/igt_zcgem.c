@@ -18,7 +18,7 @@
 
 /* Objects die on a workqueue, so what a test left behind has 5 s to go. */
 #define SETTLE_STEP_US	10000
-#define SETTLE_STEPS	500
+#define SETTLE_STEPS	3000
 
 static void check_driver(int fd)
 {

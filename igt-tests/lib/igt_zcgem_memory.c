@@ -38,7 +38,7 @@ static bool giant_page_free(void)
 		return false;
 	if (!atol(text))
 		zcgem_change_setting(GIANT_DIR "nr_hugepages", "1");
-	for (step = 0; step < 200; step++) {
+	for (step = 0; step < 3000; step++) {
 		if (!zcgem_read_number(GIANT_DIR "nr_hugepages"))
 			return false;
 		if (zcgem_read_number(GIANT_DIR "free_hugepages"))

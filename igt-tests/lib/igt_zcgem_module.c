@@ -15,7 +15,7 @@
 
 /* Objects die on a workqueue, and hold the module until then. */
 #define UNLOAD_STEP_US	10000
-#define UNLOAD_STEPS	500
+#define UNLOAD_STEPS	3000
 
 static void write_driver_file(const char *file, const char *device)
 {

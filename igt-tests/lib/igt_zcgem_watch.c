@@ -13,7 +13,7 @@
 
 /* How long the driver may take to act on a watch: it has to get a CPU. */
 #define SOON_STEP_US	5000
-#define SOON_STEPS	1000
+#define SOON_STEPS	6000
 
 /**
  * wrap_watched:

@@ -428,7 +428,7 @@ void zcgem_expect_room(struct zcgem_worker *worker, uint64_t pages)
 	uint64_t room = 0;
 	unsigned int step;
 
-	for (step = 0; step < 200; step++) {
+	for (step = 0; step < 3000; step++) {
 		room = zcgem_ask(worker, ORDER_ROOM, 0);
 		if (room == pages)
 			return;
