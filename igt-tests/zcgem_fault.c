@@ -364,6 +364,7 @@ static void test_count_2m(int fd)
 
 static void test_count_1g(int fd)
 {
+	require_large_leaves();
 	check_count(fd, HUGETLB_1G, 1);
 }
 

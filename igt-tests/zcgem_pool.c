@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_leaves.h"
 #include "igt_importer.h"
 #include "igt_udmabuf.h"
 #include "igt_zcgem.h"
@@ -153,6 +154,7 @@ static void test_large_extents(int fd)
 	unsigned int n;
 	char *object;
 
+	require_large_leaves();
 	/* so that the memory has large blocks */
 	__zcgem_write_setting("/proc/sys/vm/drop_caches", "3");
 	__zcgem_write_setting("/proc/sys/vm/compact_memory", "1");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "igt.h"
+#include "igt_leaves.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_frames.h"
 #include "igt_zcgem_mm.h"
@@ -138,6 +139,7 @@ static void test_khugepaged(int fd)
 	char *object = zcgem_mmap(fd, handle, size, RW);
 	uint64_t *frames = zcgem_frames(user, size);
 
+	require_large_leaves();
 	igt_assert_eq(madvise(user, size, MADV_HUGEPAGE), 0);
 	igt_assert_eq(madvise(control, size, MADV_HUGEPAGE), 0);
 	igt_require_f(!madvise(control, size, MADV_COLLAPSE),
