@@ -53,12 +53,26 @@ static bool locked_down(const char *root)
 	       file_has(root, lockdown, "[confidentiality]");
 }
 
-/* An empty file in /etc is how one says not to load what a package wants loaded. */
+/* Is the unit that loads the module at every boot masked, by an empty file or /dev/null? */
 static bool masked(const char *root)
 {
-	static const char name[] = "/etc/modules-load.d/zcgem.conf";
+	struct stat unit;
+	char path[PATH_MAX];
 
-	return exists(root, name) && !file_has(root, name, "zcgem");
+	snprintf(path, sizeof(path), "%s/etc/systemd/system/zcgem.service", root);
+	return !stat(path, &unit) && !unit.st_size;
+}
+
+/* Is it installed, and not to be started? */
+static bool disabled(const char *root)
+{
+	struct stat wanted;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path),
+		 "%s/etc/systemd/system/multi-user.target.wants/zcgem.service", root);
+	return lstat(path, &wanted) && (exists(root, "/usr/lib/systemd/system/zcgem.service") ||
+					exists(root, "/lib/systemd/system/zcgem.service"));
 }
 
 static void say(const char *reason, const char *remedy)
@@ -80,7 +94,9 @@ static void explain_not_loaded(const char *root, const char *release)
 		else
 			say("the module is installed and not loaded",
 			    masked(root) ?
-			    "modprobe zcgem; for every boot: rm /etc/modules-load.d/zcgem.conf, which is empty and hides the installed one" :
+			    "modprobe zcgem; for every boot: systemctl unmask zcgem.service" :
+			    disabled(root) ?
+			    "modprobe zcgem; for every boot: systemctl enable zcgem.service" :
 			    "modprobe zcgem");
 	} else if (!exists(root, headers)) {
 		snprintf(remedy, sizeof(remedy),

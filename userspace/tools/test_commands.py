@@ -49,7 +49,9 @@ def check_explanations():
     without = {"/proc/modules": "i915 1 0 - Live\n"}
     indexes = {"/lib/modules/KERNEL/modules.dep": "updates/dkms/zcgem.ko.xz: kernel/ttm.ko.xz\n"}
     locked = {"/sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
-    masked = {"/etc/modules-load.d/zcgem.conf": ""}
+    unit = {"/usr/lib/systemd/system/zcgem.service": "[Unit]\n"}
+    masked = {"/etc/systemd/system/zcgem.service": ""}
+    enabled = {"/etc/systemd/system/multi-user.target.wants/zcgem.service": "[Unit]\n"}
     headers = {"/lib/modules/KERNEL/build/Makefile": ""}
     node = {"/dev/dri/renderD130": ""}
     for error, files, words in (
@@ -62,7 +64,9 @@ def check_explanations():
             (errno.ENXIO, loaded, "no render node of it in /dev/dri here"),
             (errno.ENODEV, {}, "no /sys or /proc"),
             (errno.ENODEV, without | indexes, "modprobe zcgem\n"),
-            (errno.ENODEV, without | indexes | masked, "modprobe zcgem; for every boot: rm /etc/"),
+            (errno.ENODEV, without | indexes | unit | masked, "every boot: systemctl unmask zcgem"),
+            (errno.ENODEV, without | indexes | unit, "every boot: systemctl enable zcgem"),
+            (errno.ENODEV, without | indexes | unit | enabled, "modprobe zcgem\n"),
             (errno.ENODEV, without | indexes | locked, "mokutil"),
             (errno.ENODEV, without, "apt install linux-headers-"),
             (errno.ENODEV, without | headers | {"/var/lib/dkms/zcgem/0/x": ""}, "dkms autoinstall -k"),
