@@ -143,6 +143,7 @@ def groups():
         Group("mce", "host", mce.run),
         # Minutes, for what seldom breaks.
         Group("packages", "host", packages.run, named=True),
+        Group("boots", "host", packages.run_boots, named=True),
         Group("in-tree", "host", intree.run, named=True),
         *client_groups(everything=True),
     ]

@@ -14,7 +14,7 @@ from debug.kernel import DebugKernel
 # Modules that guests get besides zcgem; what these depend on comes along.
 MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm", "drm",
            "drm_kms_helper", "drm_shmem_helper", "drm_ttm_helper", "drm_exec", "gpu-sched", "vgem",
-           "cirrus", "cirrus-qemu", "bochs", "vkms", "kvm-amd", "udmabuf", "configfs", "loop", "ext4", "crc32c_generic",
+           "cirrus", "cirrus-qemu", "bochs", "virtio-gpu", "vkms", "kvm-amd", "udmabuf", "configfs", "loop", "ext4", "crc32c_generic",
            "intel-iommu", "virtio_iommu", "fuse", "zram", "nd_e820",
            "nd_pmem", "vivid", "kvm-amd"]
 

@@ -168,10 +168,11 @@ def accelerator(kernel):
 
 class Machine:
     def __init__(self, kernel, options, job, modules, share=None, stdin=False, interactive=False,
-                 monitor=False, root=None):
+                 monitor=False, root=None, systemd=False):
         self.kernel, self.options, self.share, self.stdin = kernel, options, share, stdin
         self.root = root    # instead of a root tree: a machine that has modules of its own
         self.interactive, self.monitor = interactive, monitor
+        self.systemd = systemd      # the job is a service of the machine's own systemd
         number = 0
         while True:
             self.directory = build.BUILD / "run" / f"{kernel.name}-{os.getpid()}-{number}"
@@ -237,6 +238,9 @@ class Machine:
                         "-device", "virtserialport,chardev=port,name=bed"]
             words += ["bed_share=1"] if self.share else []
             words += ["bed_own_modules=1"] if self.root else []
+            # What waits for a terminal or for the network has no business here.
+            words += ["bed_systemd=1 systemd.show_status=no systemd.mask=getty.target "
+                      "systemd.mask=timers.target systemd.log_level=notice"] if self.systemd else []
             words += ["bed_stdin=1"] if self.stdin else []
         if self.monitor:
             self.qmp, number = self._channel()

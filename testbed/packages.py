@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The Debian packages: built as Debian builds packages, installed on a machine of the same suite,
-used there in a guest that boots this machine's own kernel, taken along to another kernel, removed.
+used there in a guest that boots this machine's own kernel, with and without systemd, taken along to
+another kernel, removed.
 
 Everything but the guests happens in chroots; the machine is a copy of a root tree.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +24,13 @@ SUPPRESSED = [
     "initial-upload-closes-no-bugs",
 ]
 GUEST_SECONDS = 180
+# systemd, udev and all services, on an emulated processor; then apt and DKMS.
+BOOT_SECONDS, PURGE_SECONDS = 180, 400
+
+# How often the group "boots" starts the machine.
+BOOTS = int(os.environ.get("ZCGEM_BOOTS", "20"))
+# GPUs: what QEMU gets, the driver of the PCI device, and whether it has a render node.
+GPUS = [("-device virtio-gpu-pci", "virtio-pci", True), ("-device bochs-display", "bochs-drm", False)]
 
 
 class Installed(kernels.Kernel):
@@ -53,16 +62,16 @@ class Installed(kernels.Kernel):
 
 
 class Packages:
-    def __init__(self, k, version):
-        self.kernel, self.version = k, version
+    def __init__(self, k, version, group="packages"):
+        self.kernel, self.version, self.group = k, version, group
         self.last = time.monotonic()
-        self.top = build.BUILD / "packages" / k.name
+        self.top = build.BUILD / group / k.name
         self.root = self.top / "root"
-        self.results = []
+        self.results, self.modules = [], None
 
     def check(self, name, good, said=""):
         """One result; the answer is whether to go on."""
-        self.results.append(Result(self.kernel.name, "packages", name, PASS if good else FAIL,
+        self.results.append(Result(self.kernel.name, self.group, name, PASS if good else FAIL,
                                    "" if good else said.strip().rpartition("\n")[2],
                                    self._seconds(), "" if good else said[-6000:]))
         return good
@@ -103,12 +112,11 @@ class Packages:
         return True
 
     def install(self):
-        """apt, as a user has it, on a machine with the headers of its kernel."""
+        """apt, as a user has it, on a machine with the headers of its kernel; without the package
+        that has to be asked for."""
         subprocess.run(["cp", "-a", str(rootfs.install_tree(self.kernel.name).get()),
                         str(self.root)], check=True)
-        good, said = self._in(self.root, "cd /work && DEBIAN_FRONTEND=noninteractive apt-get -y "
-                              "install ./*.deb", [(self.top / "debs", "/work")])
-        if not self.check("apt install", good, said):
+        if not self._install("$(ls ./*.deb | grep -v zcgem-udmabuf)", "apt install"):
             return False
         self.first = self._versions()[0]
         good, said = self._in(self.root, "dkms status zcgem; "
@@ -129,23 +137,50 @@ class Packages:
         self.check("examples compile against the package", good, said)
         return True
 
+    def _install(self, debs, name):
+        good, said = self._in(self.root, "cd /work && DEBIAN_FRONTEND=noninteractive apt-get -y "
+                              f"install {debs}", [(self.top / "debs", "/work")])
+        return self.check(name, good, said)
+
     def _versions(self):
         return sorted(path.name for path in (self.root / "usr/lib/modules").iterdir()
                       if (path / "kernel").is_dir())
 
     def boot(self, version, name):
         """Use it, in a guest whose root is the machine."""
-        guest = Installed(self.kernel.name, self.root, version, self.top / version)
         job = (build.ROOT / "testbed/guest/packages.sh").read_text()
-        vm = machine.Machine(guest, machine.Options(modules=""), job, guest.start_modules(),
-                             root=self.root)
+        self._guest(version, name, job, machine.Options(modules=""), GUEST_SECONDS)
+
+    def _guest(self, version, name, job, options, limit, systemd=False):
+        guest = Installed(self.kernel.name, self.root, version, self.top / version)
+        if not self.modules:
+            self.modules = guest.start_modules()
+        slower = machine.patience(guest)
+        vm = machine.Machine(guest, options, job, self.modules, root=self.root, systemd=systemd)
         vm.start()
-        outcome = vm.finish(GUEST_SECONDS)
+        outcome = vm.finish(limit * slower)
         said = outcome.output.decode(errors="replace")
-        good = outcome.good and "packages: all well" in said
+        good = outcome.good and ": all well" in said
         if self.check(name, good, said + "\n" + outcome.explain()):
             vm.forget()
+        else:
+            print(f"bed: kept {vm.directory}", flush=True)
         (self.top / f"guest-{version}.log").write_text(said)
+
+    def boot_systemd(self, name, number=0, purge=False):
+        """Have the machine's systemd start it, with a GPU."""
+        device, driver, render = GPUS[number % len(GPUS)]
+        job = f"gpu={driver} render={'yes' if render else ''}\n"
+        job += (build.ROOT / "testbed/guest/boots.sh").read_text()
+        if purge:
+            job += (build.ROOT / "testbed/guest/purge.sh").read_text()
+        job += "echo 'boots: all well'\n"
+        self._guest(self.first, name, job, machine.Options(modules="", qemu=device),
+                    PURGE_SECONDS if purge else BOOT_SECONDS, systemd=True)
+
+    def install_name(self):
+        """The package that gives /dev/udmabuf to zcgem."""
+        return self._install("./zcgem-udmabuf*.deb", "apt install zcgem-udmabuf")
 
     def upgrade(self):
         """Another kernel comes with its headers: the hooks of DKMS have to build for it."""
@@ -154,6 +189,7 @@ class Packages:
         new = [version for version in self._versions() if version != self.first]
         if self.check("DKMS follows to another kernel", good and len(new) == 1
                       and f"{new[0]}, x86_64: installed" in said, said):
+            self.modules = None
             self.boot(new[0], "used on the other kernel")
 
     def remove(self):
@@ -166,13 +202,28 @@ class Packages:
         self.check("nothing is left after purge", good and not left, "\n".join(left) or said)
 
 
+def _version():
+    return re.search(r"version: '([^']+)'", (build.ROOT / "meson.build").read_text())[1]
+
+
 def run(kernel, _modules):
     """The test group."""
-    version = re.search(r"version: '([^']+)'", (build.ROOT / "meson.build").read_text())[1]
-    packages = Packages(kernel, version)
+    packages = Packages(kernel, _version())
     if packages.build() and packages.install():
         packages.boot(packages.first, "used on the machine's kernel")
+        if packages.install_name():
+            packages.boot_systemd("started by systemd, and purged there", purge=True)
         packages.upgrade()
         packages.remove()
+    shutil.rmtree(packages.root, ignore_errors=True)
+    return packages.results
+
+
+def run_boots(kernel, _modules):
+    """The test group "boots": whose card0 and renderD128 are, each time."""
+    packages = Packages(kernel, _version(), "boots")
+    if packages.build() and packages.install():
+        for number in range(BOOTS):
+            packages.boot_systemd(f"boot {number + 1}, {GPUS[number % len(GPUS)][1]}", number)
     shutil.rmtree(packages.root, ignore_errors=True)
     return packages.results

@@ -52,7 +52,7 @@ PACKAGING = ["build-essential", "debhelper", "dh-dkms", "intel-gpu-tools", "libd
 # that the test needs no network. A man page is something to check.
 INSTALL = ["linux-image-amd64", "linux-headers-amd64", "tiny-initramfs", "dkms", "openssl",
            "busybox-static", "kmod", "procps", "intel-gpu-tools", "libdrm-dev", "libpng16-16t64",
-           "gcc", "libc6-dev", "pkgconf", "trace-cmd"]
+           "gcc", "libc6-dev", "pkgconf", "trace-cmd", "systemd-sysv", "udev", "dbus", "acl"]
 
 # Another kernel with its headers, for the machine to move to.
 INSTALL_HOOK = r'''
