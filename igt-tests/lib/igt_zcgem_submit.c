@@ -285,6 +285,22 @@ int sync_file_status(int file)
 }
 
 /**
+ * sync_file_time:
+ * @file: a sync_file of one fence
+ *
+ * Returns: When it signalled, CLOCK_MONOTONIC in nanoseconds, or UINT64_MAX if it has not. Two of
+ * these tell the order of their fences, whenever that is asked.
+ */
+uint64_t sync_file_time(int file)
+{
+	struct sync_fence_info fence = {};
+	struct sync_file_info info = { .num_fences = 1, .sync_fence_info = (uintptr_t)&fence };
+
+	igt_assert_eq(ioctl(file, SYNC_IOC_FILE_INFO, &info), 0);
+	return fence.status ? fence.timestamp_ns : UINT64_MAX;
+}
+
+/**
  * sync_file_wait:
  * @file: a sync_file
  *

@@ -39,6 +39,7 @@ int syncobj_wait_for(int fd, uint32_t handle, uint64_t point, int64_t timeout_ns
 int syncobj_file(int fd, uint32_t handle);
 void syncobj_import_file(int fd, uint32_t handle, int file);
 int sync_file_status(int file);
+uint64_t sync_file_time(int file);
 int sync_file_wait(int file);
 void sync_file_names(int file, char *driver, char *timeline);
 int syncobj_error(int fd, uint32_t handle);
