@@ -108,9 +108,14 @@ def groups():
               programs=["zcgem_device", "zcgem_invalidate", "zcgem_punch", "zcgem_watch"],
               options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
                                       append="intel_iommu=on iommu.strict=1")),
+        # The same machine: that device by VFIO.
+        Group("vfio", "igt", timeout=120, programs=["zcgem_vfio"],
+              options=machine.Options(qemu="-machine q35 -device intel-iommu -device edu",
+                                      append="intel_iommu=on iommu.strict=1")),
         Group("mapping", "igt", timeout=500,
-              programs=["zcgem_access", "zcgem_fault", "zcgem_gup", "zcgem_userptr_refused",
-                        "zcgem_vma", "zcgem_vma_flags", "zcgem_zap"],
+              programs=["zcgem_access", "zcgem_fault", "zcgem_gup", "zcgem_rdma",
+                        "zcgem_userptr_refused", "zcgem_vhost", "zcgem_vma", "zcgem_vma_flags",
+                        "zcgem_zap"],
               # A page of 1 GiB, and memory that passes for a persistent one.
               options=machine.Options(mem="4G", append="hugepagesz=1G hugepages=1 "
                                                        "memmap=64M!512M")),

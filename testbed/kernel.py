@@ -16,7 +16,8 @@ MODULES = ["9p", "9pnet_virtio", "virtio_pci", "virtio_console", "overlay", "ttm
            "drm_kms_helper", "drm_shmem_helper", "drm_ttm_helper", "drm_exec", "gpu-sched", "vgem",
            "cirrus", "cirrus-qemu", "bochs", "virtio-gpu", "vkms", "kvm-amd", "udmabuf", "configfs", "loop", "ext4", "crc32c_generic",
            "intel-iommu", "virtio_iommu", "fuse", "zram", "nd_e820",
-           "nd_pmem", "vivid", "kvm-amd"]
+           "nd_pmem", "vivid", "vfio-pci", "vfio_iommu_type1", "vhost_vsock", "ib_uverbs",
+           "rdma_rxe", "crc32_generic"]
 
 
 # Debian testing's is the kernel that other architectures are tried with.
