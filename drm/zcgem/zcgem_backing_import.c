@@ -65,7 +65,7 @@ static void zcgem_import_retire(struct zcgem_object *obj)
 	if (obj->pages) {
 		zcgem_import_release(obj);
 		zcgem_pages_put(obj->pages);
-		obj->pages = NULL;
+		WRITE_ONCE(obj->pages, NULL);
 	}
 	dma_resv_unlock(attach->dmabuf->resv);
 	drm_prime_gem_destroy(&obj->bo.base, NULL);

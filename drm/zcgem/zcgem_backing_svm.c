@@ -174,7 +174,7 @@ static bool zcgem_svm_invalidate(struct mmu_interval_notifier *notifier,
 
 	spin_lock(&svm->client->lock);
 	mmu_interval_set_seq(notifier, cur_seq);
-	svm->generation++;
+	WRITE_ONCE(svm->generation, svm->generation + 1);
 	zcgem_jobs_yield(obj, stranger || gone, gone ? -ECANCELED : -EAGAIN, fences);
 	spin_unlock(&svm->client->lock);
 	trace_zcgem_invalidate(obj);

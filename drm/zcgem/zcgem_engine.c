@@ -174,7 +174,7 @@ static bool zcgem_job_turn(struct zcgem_job *job, u64 end)
 		more = zcgem_job_step(job);
 		cond_resched();
 		now = ktime_get_ns();
-		job->ran += min(now - start, ZCGEM_STEP_NS);
+		WRITE_ONCE(job->ran, job->ran + min(now - start, ZCGEM_STEP_NS));
 		start = now;
 	} while (more && !READ_ONCE(job->error) && now < end);
 
@@ -275,7 +275,7 @@ int zcgem_job_run_at_once(struct zcgem_job *job)
 	if (mirrored)
 		spin_unlock(&queue->client->lock);
 	atomic64_add(ktime_get_ns() - start, &queue->busy);
-	return job->error ? 0 : 1;
+	return READ_ONCE(job->error) ? 0 : 1;
 }
 
 /**

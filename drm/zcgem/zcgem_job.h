@@ -129,7 +129,7 @@ struct zcgem_job {
 	/** @column: How far it is: bytes of @row. */
 	u64 column;
 
-	/** @ran: Nanoseconds that it ran so far. */
+	/** @ran: Nanoseconds that it ran so far; read while it runs. */
 	u64 ran;
 
 	/** @cost: Bytes that it moves, with ZCGEM_ROW_COST for each row. */

@@ -146,7 +146,10 @@ struct zcgem_object {
 	/** @client: &drm_file.client_id of the creator. */
 	u64 client;
 
-	/** @pages: The pages while resident, else NULL. Under dma_resv. */
+	/**
+	 * @pages: The pages while resident, else NULL. Under dma_resv; whether there are any
+	 * is asked without it, too.
+	 */
 	struct zcgem_pages *pages;
 
 	/** @staged: What prepare() got, on its way to @pages. Under dma_resv. */

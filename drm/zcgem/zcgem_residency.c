@@ -67,7 +67,7 @@ void zcgem_object_unmap_foreign(struct zcgem_object *obj)
 
 	obj->ops->release(obj);
 	zcgem_pages_put(obj->pages);
-	obj->pages = NULL;
+	WRITE_ONCE(obj->pages, NULL);
 	atomic64_inc(&obj->evictions);
 }
 
@@ -109,7 +109,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 			return ret;
 		}
 	}
-	obj->pages = pages;
+	WRITE_ONCE(obj->pages, pages);
 	if (obj->ops->flags & ZCGEM_BACKING_FOREIGN)
 		return 0;
 
@@ -257,7 +257,7 @@ void zcgem_object_release_pages(struct zcgem_object *obj)
 		return;
 	zcgem_shrinker_remove(obj);
 	zcgem_pages_put(obj->pages);
-	obj->pages = NULL;
+	WRITE_ONCE(obj->pages, NULL);
 }
 
 /* Take the pages away and have every view fetch them anew. */

@@ -79,7 +79,7 @@ void zcgem_shrinker_add(struct zcgem_object *obj)
 	obj->chances = obj->spared;
 
 	spin_lock(&zdev->idle_lock);
-	obj->last_use = jiffies;
+	WRITE_ONCE(obj->last_use, jiffies);
 	first = list_empty(&zdev->idle);
 	list_add_tail(&obj->idle, &zdev->idle);
 	if (obj->reclaimable) {
