@@ -138,14 +138,32 @@ def initrd(path, modules, job, extra=None, tree=None):
 KVM_WORKS = 42
 
 
+def _remembered(name, value=None):
+    """What is known of this host since it was started, under a name, or None; with a value, keep it."""
+    memory = rootfs.cache_dir() / name
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if value:
+        memory.write_text(f"{boot} {value}\n")
+        return value
+    known = memory.read_text().split() if memory.exists() else []
+    return known[1] if len(known) == 2 and known[0] == boot else None
+
+
+# The emulator's TSC is the host's. A kernel that measures it while the host is busy can be wrong by
+# a factor, and all time limits in that guest with it; so what one kernel has found in a second, after
+# a first measurement that agreed, is told to all others.
+TSC = re.compile(r"tsc: Refined TSC clocksource calibration: (\d+)\.(\d{3}) MHz")
+
+
+def _remember_tsc(log):
+    if (found := TSC.search(log)) and not _remembered("tsc"):
+        _remembered("tsc", found[1] + found[2])
+
+
 def accelerator(kernel):
     """kvm or tcg, by trying once: a /dev/kvm that exists may still not boot a stock kernel."""
-    memory = rootfs.cache_dir() / "accelerator"
-    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    if memory.exists():
-        known = memory.read_text().split()
-        if len(known) == 2 and known[0] == boot:
-            return known[1]
+    if known := _remembered("accelerator"):
+        return known
     answer = "tcg"
     if os.access("/dev/kvm", os.R_OK | os.W_OK):
         directory = build.BUILD / f"kvm-{os.getpid()}"
@@ -162,8 +180,7 @@ def accelerator(kernel):
         except subprocess.TimeoutExpired:
             pass
         shutil.rmtree(directory)
-    memory.write_text(f"{boot} {answer}\n")
-    return answer
+    return _remembered("accelerator", answer)
 
 
 class Machine:
@@ -228,6 +245,8 @@ class Machine:
                     cmd += ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,"
                                        f"multidevs=remap{access}"]
             words += ["bed_root=9p", self.kernel.append]
+            if tcg and not self.other and _remembered("tsc"):
+                words.append(f"tsc_early_khz={_remembered('tsc')}")
             words += ["kmemleak=off"] if self.kernel.kmemleak and not o.leaks else []
             if self.interactive:
                 cmd += ["-chardev", "stdio,id=port,signal=off", "-device", "virtconsole,chardev=port"]
@@ -368,6 +387,8 @@ class Machine:
             if echo:
                 echo.write(bytes(self.output))
                 echo.flush()
+        if not (self.other or self.options.icount):
+            _remember_tsc(log)
         if status is not None:
             qemu = self.directory / "qemu.log"
             said = qemu.read_text(errors="replace").strip() if qemu.exists() else ""
