@@ -33,7 +33,7 @@
  * Description: An importer that cannot be notified holds the pages by its own pin.
  *
  * SUBTEST: unpin-inside
- * Description: An importer may give up its pins while it is notified that the object is revoked.
+ * Description: An importer may give up its pins while it is notified of a revocation.
  *
  * SUBTEST: two-lists
  * Description: The pages stay until the last scatter list of an attachment is unmapped.
