@@ -38,7 +38,10 @@ CLIENTS = ["busybox-static", "kmod", "util-linux", "strace", "procps", "libdrm2"
            "udev", "acl", "mesa-vulkan-drivers", "libegl-mesa0", "libgl1-mesa-dri", "weston",
            "libpng-dev", "seatd", "cage", "grim", "gstreamer1.0-tools", "gstreamer1.0-plugins-base",
            "gstreamer1.0-plugins-bad", "libcamera-tools", "qemu-system-x86",
-           "qemu-system-modules-opengl", "glslang-tools"]
+           "qemu-system-modules-opengl", "glslang-tools",
+           # Programs that look for a GPU.
+           "mesa-utils", "vulkan-tools", "vainfo", "mesa-va-drivers", "ffmpeg", "mpv", "clinfo",
+           "mesa-opencl-icd", "sway", "xwayland"]
 
 # KWin and what it brings is as much again, for one test.
 KWIN = ["busybox-static", "kmod", "util-linux", "procps", "libdrm2", "libpng16-16t64",

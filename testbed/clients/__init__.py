@@ -22,8 +22,20 @@ OPTIONS = {"mem": "5G", "cpu": "Nehalem", "tree": "clients"}
 # The camera's DMA reaches 4 GiB.
 OTHER_OPTIONS = {"kwin": {"mem": "2G", "cpu": "Nehalem", "tree": "kwin"},
                  "camera": {"mem": "2G", "cpu": "Nehalem", "tree": "clients"}}
-# A root tree for one thing: not in a run of everything.
-SLOW = ["kwin"]
+# Programs that look for a GPU, where there is none, beside one, and KWin: arguments of harmless.sh,
+# and of the machine. They load zcgem themselves.
+SEEKERS = "eglinfo vulkaninfo vainfo ffmpeg mpv clinfo cage sway weston xwayland"
+HARMLESS = {"harmless-quick": ("none cage eglinfo", {}),
+            "harmless": ("none " + SEEKERS, {}),
+            "harmless-gpu": ("virtio-gpu " + SEEKERS, {"qemu": "-device virtio-gpu-pci"}),
+            "harmless-kwin": ("none kwin", {"tree": "kwin"})}
+HARMLESS_OPTIONS = {"mem": "2G", "cpu": "Nehalem", "tree": "clients", "modules": ""}
+HARMLESS_SECONDS = 400
+# What user.sh tries, and the machine for it.
+USER = {"user": ("", OPTIONS)}
+USER_SECONDS = 900
+# A root tree for one thing, or minutes: not in a run of everything.
+SLOW = ["kwin", "harmless", "harmless-gpu", "harmless-kwin", "user"]
 
 
 def _newest():
@@ -53,5 +65,13 @@ def commands():
     for name, limit in SCRIPTS.items():
         yield (f"client-{name}", "tap", f"sh /work/testbed/clients/guest/{name}.sh",
                machine.Options(**OTHER_OPTIONS.get(name, OPTIONS)), limit, name in SLOW)
+    for name, (arguments, options) in HARMLESS.items():
+        yield (f"client-{name}", "tap",
+               f"sh /work/testbed/clients/guest/harmless.sh {arguments}",
+               machine.Options(**{**HARMLESS_OPTIONS, **options}), HARMLESS_SECONDS, name in SLOW)
+    for name, (arguments, options) in USER.items():
+        yield (f"client-{name}", "tap",
+               f"sh /work/testbed/clients/guest/user.sh {arguments}".rstrip(),
+               machine.Options(**options), USER_SECONDS, name in SLOW)
     yield ("client-display", "host", display.run, machine.Options(tree="clients"), display.TIMEOUT,
            False)

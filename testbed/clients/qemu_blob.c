@@ -2,7 +2,8 @@
 /*
  * virtio_gpu.c from outside of a QEMU that has no processor, and what QEMU shows then: from the
  * mapping of the dma-buf, or as EGL imports it if the display is an OpenGL one. Arguments:
- * QEMU's display, width, height, and what the memory backend is to be told besides its size.
+ * QEMU's display, width, height, what the memory backend is to be told besides its size, and the
+ * size.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -84,19 +85,20 @@ static void check_screen(unsigned int first, uint32_t colour)
 
 int main(int argc, char **argv)
 {
+	const char *size = argc > 5 ? argv[5] : "64M";
 	char backend[256];
 	const char *arguments[] = {
-		"-m", "64M", "-machine", "pc,memory-backend=mem1", "-object", backend,
+		"-m", size, "-machine", "pc,memory-backend=mem1", "-object", backend,
 		"-device", "virtio-gpu-pci,blob=true,addr=4", NULL, NULL, NULL
 	};
 	uint32_t other[16];
 
 	if (argc < 4)
-		die("usage: qemu_blob DISPLAY WIDTH HEIGHT [BACKEND]");
+		die("usage: qemu_blob DISPLAY WIDTH HEIGHT [BACKEND [SIZE]]");
 	gpu.width = atoi(argv[2]);
 	gpu.height = atoi(argv[3]);
-	snprintf(backend, sizeof(backend), "memory-backend-memfd,id=mem1,size=64M,share=on%s",
-		 argc > 4 ? argv[4] : "");
+	snprintf(backend, sizeof(backend), "memory-backend-memfd,id=mem1,size=%s,share=on%s",
+		 size, argc > 4 ? argv[4] : "");
 
 	vnc = strcmp(argv[1], "none");
 	if (vnc) {
