@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,6 +51,9 @@
  *
  * SUBTEST: evict-race
  * Description: Objects that are evicted all the time lose nothing (class 12).
+ *
+ * SUBTEST: fill-unlocked
+ * Description: While one thread has an object filled, others can lock it.
  *
  * SUBTEST: no-global-swapout
  * Description: No client has TTM swap out what other drivers have.
@@ -394,6 +398,55 @@ static void test_no_global_swapout(int fd)
 	zcgem_release_memfd(memfd);
 }
 
+struct filler {
+	pthread_t thread;
+	int fd;
+	uint32_t handle;
+	uint64_t size;
+	volatile bool done;
+};
+
+static void *fill_object(void *data)
+{
+	struct filler *filler = data;
+
+	zcgem_populate(filler->fd, filler->handle, filler->size, NULL);
+	filler->done = true;
+	return NULL;
+}
+
+/* Has GEM_INFO, which locks the object, come back when a part of the memory was there? */
+static bool info_while_filled(int fd, uint64_t size)
+{
+	struct filler filler = { .fd = fd, .handle = zcgem_create(fd, size, 0), .size = size };
+	uint64_t before = zcgem_read_key("/proc/meminfo", "Shmem") << 10, now;
+	struct drm_zcgem_gem_info info;
+	bool seen = false;
+
+	igt_assert_eq(pthread_create(&filler.thread, NULL, fill_object, &filler), 0);
+	while (!seen && !filler.done) {
+		now = zcgem_read_key("/proc/meminfo", "Shmem") << 10;
+		zcgem_info(fd, filler.handle, &info);
+		seen = !info.resident && now > before + size / 8;
+	}
+	pthread_join(filler.thread, NULL);
+	zcgem_info(fd, filler.handle, &info);
+	igt_assert_eq_u64(info.resident, size);
+	gem_close(fd, filler.handle);
+	return seen;
+}
+
+static void test_fill_unlocked(int fd)
+{
+	unsigned int round;
+	bool seen = false;
+
+	for (round = 0; round < 50 && !seen; round++)
+		seen = info_while_filled(fd, MIB(128));
+	igt_info("%u rounds\n", round);
+	igt_assert_f(seen, "the object was locked for as long as it was filled\n");
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -428,6 +481,10 @@ int igt_main()
 	igt_describe("Objects that are evicted all the time lose nothing (class 12)");
 	igt_subtest("evict-race")
 		zcgem_run_counted(fd, test_evict_race);
+
+	igt_describe("While one thread has an object filled, others can lock it");
+	igt_subtest("fill-unlocked")
+		zcgem_run_counted(fd, test_fill_unlocked);
 
 	igt_describe("No client has TTM swap out what other drivers have");
 	igt_subtest("no-global-swapout")

@@ -29,7 +29,7 @@ static enum dma_data_direction zcgem_import_dir(struct zcgem_object *obj)
 }
 
 /* Resident means mapped for DMA: what a device does before it uses the memory. */
-static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj)
+static struct zcgem_pages *zcgem_import_acquire(struct zcgem_object *obj, bool now)
 {
 	struct zcgem_pages *pages;
 	struct sg_table *sgt;

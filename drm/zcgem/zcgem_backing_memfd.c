@@ -48,7 +48,7 @@ static struct zcgem_pages *zcgem_memfd_prepare(struct zcgem_object *obj)
 	return zcgem_memfd_pin(obj->backing, true);
 }
 
-static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj)
+static struct zcgem_pages *zcgem_memfd_acquire(struct zcgem_object *obj, bool now)
 {
 	struct zcgem_memfd *memfd = obj->backing;
 

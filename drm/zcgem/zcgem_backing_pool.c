@@ -10,11 +10,14 @@
  *
  * The file is on a mount of the device that wants huge pages, where the kernel has one.
  *
- * No lock but dma_resv is needed, and the inode lock is never taken.
+ * Allocating, clearing and swapping in take long. That is done without dma_resv, by
+ * zcgem_pool_prepare(), for every caller but importers that come with dma_resv held. The
+ * inode lock is never taken.
  */
 
 #include <kunit/visibility.h>
 
+#include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -58,34 +61,59 @@ static int zcgem_pool_read(const struct zcgem_memfd *memfd)
 	return 0;
 }
 
-/*
- * memfd_pin_folios() fills holes as well, but looks for signals only when it is done. If the
- * first attempt fails the object has no contents yet, and keeps no memory.
- */
-static int zcgem_pool_fill(struct zcgem_memfd *memfd)
+static bool zcgem_pool_is_full(const struct zcgem_memfd *memfd)
 {
-	int ret;
+	return READ_ONCE(memfd->only_file->f_mapping->nrpages) == memfd->npages;
+}
 
-	if (READ_ONCE(memfd->only_file->f_mapping->nrpages) == memfd->npages)
-		return 0;
-	ret = zcgem_pool_read(memfd);
+/*
+ * memfd_pin_folios() fills holes as well, but looks for signals only when it is done. All pages
+ * will be pinned at once, so do not fill memory to find out that they cannot.
+ */
+static int zcgem_pool_fill(const struct zcgem_memfd *memfd)
+{
+	if (memfd->npages > totalram_pages())
+		return zcgem_refuse(&memfd->zdev->drm, -ENOMEM,
+				    "%lu pages are more than there are", memfd->npages);
+	return zcgem_pool_is_full(memfd) ? 0 : zcgem_pool_read(memfd);
+}
+
+/*
+ * dma_resv held: what has come of filling the file. An object that never had all its pages has
+ * no contents, and keeps no memory. Only with dma_resv held is it known that no other caller
+ * has got them meanwhile.
+ */
+static void zcgem_pool_filled(struct zcgem_object *obj, int ret)
+{
+	struct zcgem_memfd *memfd = obj->backing;
+
 	if (!ret)
 		memfd->filled = true;
 	else if (!memfd->filled)
 		shmem_truncate_range(file_inode(memfd->only_file), 0, -1);
-	return ret;
 }
 
-static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj)
+static struct zcgem_pages *zcgem_pool_prepare(struct zcgem_object *obj)
 {
 	struct zcgem_memfd *memfd = obj->backing;
 	int ret;
 
-	/* All will be pinned at once; do not fill memory to find out that they cannot. */
-	if (memfd->npages > totalram_pages())
-		return ERR_PTR(zcgem_refuse(&memfd->zdev->drm, -ENOMEM,
-					    "%lu pages are more than there are", memfd->npages));
 	ret = zcgem_pool_fill(memfd);
+	dma_resv_lock(obj->bo.base.resv, NULL);
+	zcgem_pool_filled(obj, ret);
+	zcgem_object_unlock(obj);
+	return ret ? ERR_PTR(ret) : zcgem_memfd_pin(memfd, false);
+}
+
+static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, bool now)
+{
+	struct zcgem_memfd *memfd = obj->backing;
+	int ret;
+
+	if (!now && !zcgem_pool_is_full(memfd))
+		return ERR_PTR(-EAGAIN);
+	ret = zcgem_pool_fill(memfd);
+	zcgem_pool_filled(obj, ret);
 	return ret ? ERR_PTR(ret) : zcgem_memfd_pin(memfd, false);
 }
 
@@ -98,6 +126,7 @@ static const struct zcgem_backing_ops zcgem_pool_ops = {
 	.name = "pool",
 	.id = DRM_ZCGEM_BACKING_POOL,
 	.flags = ZCGEM_BACKING_MAPPABLE | ZCGEM_BACKING_EVICTABLE,
+	.prepare = zcgem_pool_prepare,
 	.acquire = zcgem_pool_acquire,
 	.free = zcgem_pool_free,
 };

@@ -439,7 +439,7 @@ static struct zcgem_pages *zcgem_svm_prepare(struct zcgem_object *obj)
 	return pages;
 }
 
-static struct zcgem_pages *zcgem_svm_acquire(struct zcgem_object *obj)
+static struct zcgem_pages *zcgem_svm_acquire(struct zcgem_object *obj, bool now)
 {
 	return ERR_PTR(-EAGAIN);
 }

@@ -210,7 +210,7 @@ static struct zcgem_pages *zcgem_userptr_prepare(struct zcgem_object *obj)
 	return pages;
 }
 
-static struct zcgem_pages *zcgem_userptr_acquire(struct zcgem_object *obj)
+static struct zcgem_pages *zcgem_userptr_acquire(struct zcgem_object *obj, bool now)
 {
 	return ERR_PTR(-EAGAIN);
 }

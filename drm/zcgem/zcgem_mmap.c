@@ -282,7 +282,7 @@ static int zcgem_fault_acquire(struct vm_fault *vmf, struct zcgem_object *obj)
 		if (vmf->flags & FAULT_FLAG_TRIED && obj->acquire_error)
 			return obj->acquire_error;
 	}
-	return zcgem_object_acquire(obj);
+	return zcgem_object_acquire_now(obj);
 }
 
 static vm_fault_t zcgem_fault_locked(struct vm_fault *vmf, struct zcgem_object *obj,
@@ -485,7 +485,9 @@ static int zcgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void 
 		return ret;
 
 	npages = min(PFN_UP(offset + len), zcgem_object_npages(obj) - page);
-	ret = zcgem_object_acquire_current(obj, page, npages, false);
+	ret = zcgem_object_acquire_now(obj);
+	if (!ret)
+		ret = zcgem_object_acquire_current(obj, page, npages, false);
 	while (!ret && done < len) {
 		int n = min_t(int, len - done, PAGE_SIZE - offset);
 		unsigned long pfn;

@@ -67,9 +67,10 @@ struct zcgem_backing_ops {
 	 * Called with the object's dma_resv held, perhaps under mmap_lock, so
 	 * it must not take mmap_lock or an inode lock nor use GUP or HMM.
 	 * Returns a sealed set with one reference or an ERR_PTR(), -EAGAIN if
-	 * only @prepare can do it.
+	 * only @prepare can do it, or should because it takes long. With @now
+	 * the caller has no way to call @prepare first.
 	 */
-	struct zcgem_pages *(*acquire)(struct zcgem_object *obj);
+	struct zcgem_pages *(*acquire)(struct zcgem_object *obj, bool now);
 
 	/** @release: Undo @acquire beyond dropping the set. Optional, dma_resv held. */
 	void (*release)(struct zcgem_object *obj);
@@ -303,6 +304,7 @@ extern const struct drm_gem_object_funcs zcgem_gem_funcs;
 /* zcgem_residency.c */
 int zcgem_object_prepare(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_acquire(struct zcgem_object *obj);
+int zcgem_object_acquire_now(struct zcgem_object *obj);
 bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages);
 int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_t npages,
 				 bool wait);

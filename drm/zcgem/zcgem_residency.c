@@ -77,14 +77,7 @@ static int zcgem_object_follow(struct zcgem_object *obj)
 	return obj->holds && !obj->pages->locked ? zcgem_object_recharge(obj) : 0;
 }
 
-/**
- * zcgem_object_acquire() - Make an object resident.
- * @obj: the object, dma_resv held
- *
- * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if
- * zcgem_object_prepare() must be called without locks first; else what the backing says.
- */
-int zcgem_object_acquire(struct zcgem_object *obj)
+static int zcgem_object_get_pages(struct zcgem_object *obj, bool now)
 {
 	struct zcgem_pages *pages;
 	int ret;
@@ -99,7 +92,7 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	pages = obj->staged;
 	obj->staged = NULL;
 	if (!pages)
-		pages = obj->ops->acquire(obj);
+		pages = obj->ops->acquire(obj, now);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 	if (obj->wc) {
@@ -117,6 +110,31 @@ int zcgem_object_acquire(struct zcgem_object *obj)
 	zcgem_object_note_layout(obj);
 	zcgem_shrinker_add(obj);
 	return zcgem_object_follow(obj);
+}
+
+/**
+ * zcgem_object_acquire() - Make an object resident.
+ * @obj: the object, dma_resv held
+ *
+ * Return: 0, also if it was; -EACCES if it was revoked; -EAGAIN if
+ * zcgem_object_prepare() must be called without locks first; else what the backing says.
+ */
+int zcgem_object_acquire(struct zcgem_object *obj)
+{
+	return zcgem_object_get_pages(obj, false);
+}
+
+/**
+ * zcgem_object_acquire_now() - Make an object resident, however long it takes.
+ * @obj: the object, dma_resv held
+ *
+ * For callers that cannot call zcgem_object_prepare(), as importers that hold dma_resv.
+ *
+ * Return: as zcgem_object_acquire(); -EAGAIN if the memory can only be had without locks.
+ */
+int zcgem_object_acquire_now(struct zcgem_object *obj)
+{
+	return zcgem_object_get_pages(obj, true);
 }
 
 /*
@@ -441,7 +459,7 @@ bool zcgem_object_is_current(struct zcgem_object *obj, pgoff_t first, pgoff_t np
  * @obj: the object, dma_resv held
  * @first: first page that the caller will use
  * @npages: how many it will use
- * @wait: wait for fences on pages that are to be replaced, with dma_resv held
+ * @wait: wait for fences on pages that are to be replaced, and for memory, with dma_resv held
  *
  * Finds out whether any of these pages has left its file (hole punch) and if so
  * replaces the object's pages. A pinned object keeps what it has: whoever pinned
@@ -454,7 +472,7 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 {
 	int ret;
 
-	ret = zcgem_object_acquire(obj);
+	ret = zcgem_object_get_pages(obj, wait);
 	if (ret)
 		return ret;
 	zcgem_shrinker_touch(obj);
@@ -465,7 +483,7 @@ int zcgem_object_acquire_current(struct zcgem_object *obj, pgoff_t first, pgoff_
 	if (ret)
 		return ret;
 	trace_zcgem_invalidate(obj);
-	return zcgem_object_acquire(obj);
+	return zcgem_object_get_pages(obj, wait);
 }
 
 /**
