@@ -321,10 +321,11 @@ def _after(programs, task):
     return task()
 
 
-def _guest(k, group):
-    """A guest for a group that has none of its own kernel's others."""
+def _cross_guest(name):
+    """The first group of another architecture's. Its trees are made while others run."""
+    k = kernel.get(name)
     build.userspace(k)
-    return Guest(k, build.modules(k), [group]).run()
+    return Guest(k, build.modules(k), choose([], groups.cross_groups(k.arch))[:1]).run()
 
 
 def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, between=(), cross=(),
@@ -364,8 +365,7 @@ def run(kernels, filters, offered=None, debug_kernel=None, kmemleak=False, betwe
             tasks = guests if members[0].options.tree == "run" else later
             tasks.append(Guest(k, modules, members).run)
     for name in cross:
-        k = kernel.get(name)
-        later.append(functools.partial(_guest, k, choose([], groups.cross_groups(k.arch))[0]))
+        later.append(functools.partial(_cross_guest, name))
     # The long ones first. A guest is mostly busy with one processor.
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         programs = pool.submit(clients.programs) if later else None
