@@ -8,11 +8,14 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "igt.h"
+#include "igt_importer.h"
 #include "igt_zcgem.h"
 #include "igt_zcgem_cgroup.h"
 #include "igt_zcgem_module.h"
@@ -45,6 +48,9 @@
  *
  * SUBTEST: reclaim
  * Description: memory.reclaim takes the memory of idle objects, and leaves those of others alone (class 10).
+ *
+ * SUBTEST: vmap-swapped
+ * Description: A driver that maps an object that was swapped out sees its contents.
  */
 
 IGT_TEST_DESCRIPTION("Check that reclaim of a memory cgroup finds the objects of the group");
@@ -229,6 +235,53 @@ static void test_reclaim(int fd)
 	zcgem_release_memfd(other.memfd);
 }
 
+/* An importer that is attached keeps no pages of an object that can move. */
+static void vmap_swapped(int fd)
+{
+	const uint64_t size = MIB(8);
+	char *expected = malloc(size), *seen = malloc(size), *map;
+	uint32_t handle;
+	int dmabuf, device;
+	uint64_t at;
+
+	zcgem_enter_cgroup();
+	handle = zcgem_create(fd, size, 0);
+	map = zcgem_mmap(fd, handle, size, RW);
+	zcgem_fill(map, size, 3);
+	munmap(map, size);
+	dmabuf = zcgem_export(fd, handle);
+	device = importer_new(dmabuf, IMPORTER_FOLLOWS);
+	zcgem_evict(fd, handle, size);
+	zcgem_cgroup_reclaim(size);
+	if (zcgem_cgroup_key("memory.stat", "shmem") > size / 2)
+		_exit(2);
+	if (__importer_call(device, IMPORTER_VMAP, 0))
+		_exit(3);
+	for (at = 0; at < size; at += MIB(1))
+		if (__importer_copy(device, at, seen + at, MIB(1), IMPORTER_COPY_VMAP))
+			_exit(4);
+	zcgem_fill(expected, size, 3);
+	_exit(memcmp(seen, expected, size) ? 5 : 0);
+}
+
+static void test_vmap_swapped(int fd)
+{
+	int status;
+	pid_t pid;
+
+	require_importer();
+	zcgem_require_swap(MIB(512));
+	zcgem_make_cgroup(MIB(512), MIB(512));
+	pid = fork();
+	if (!pid)
+		vmap_swapped(drm_reopen_driver(fd));
+	igt_assert(pid > 0);
+	igt_assert_f(zcgem_wait_for_end(pid, LIVENESS_S, &status), "it does not end\n");
+	igt_assert_eq(status, 0);
+	zcgem_remove_cgroup();
+	zcgem_end_swap();
+}
+
 int igt_main()
 {
 	int fd = -1;
@@ -258,6 +311,10 @@ int igt_main()
 	igt_describe("memory.reclaim takes the memory of idle objects, and leaves those of others alone (class 10)");
 	igt_subtest("reclaim")
 		zcgem_run_counted(fd, test_reclaim);
+
+	igt_describe("A driver that maps an object that was swapped out sees its contents");
+	igt_subtest("vmap-swapped")
+		zcgem_run_counted(fd, test_vmap_swapped);
 
 	igt_fixture() {
 		drm_close_driver(fd);

@@ -153,8 +153,10 @@ int zcgem_object_vmap_anyway(struct zcgem_object *obj, struct iosys_map *map)
 	}
 
 	/* One more user of a mapping that is there: no less than the first one had. */
-	if (obj->vmap_count || !drm_dev_is_unplugged(obj->bo.base.dev))
-		ret = zcgem_object_vmap(obj, map, false);
+	if (obj->vmap_count || !drm_dev_is_unplugged(obj->bo.base.dev)) {
+		ret = zcgem_object_acquire_now(obj);
+		ret = ret ?: zcgem_object_vmap(obj, map, false);
+	}
 	if (ret == -EAGAIN && obj->pages) {
 		dma_resv_wait_timeout(obj->bo.base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
 				      MAX_SCHEDULE_TIMEOUT);
