@@ -358,6 +358,11 @@ static int map_beside(struct importer *importer, int fd)
 
 	ww_acquire_init(&ticket, &reservation_ww_class);
 	ret = dma_resv_lock(first, &ticket);
+	/* nothing else is locked yet, but a debug kernel may say so to see what comes of it */
+	if (ret == -EDEADLK) {
+		dma_resv_lock_slow(first, &ticket);
+		ret = 0;
+	}
 	while (!ret) {
 		ret = dma_resv_lock(second, &ticket);
 		if (ret != -EDEADLK)
