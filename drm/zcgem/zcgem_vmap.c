@@ -153,7 +153,9 @@ int zcgem_object_vmap_anyway(struct zcgem_object *obj, struct iosys_map *map)
 	}
 
 	/* One more user of a mapping that is there: no less than the first one had. */
-	if (obj->vmap_count || !drm_dev_is_unplugged(obj->bo.base.dev)) {
+	if (obj->vmap_count)
+		return zcgem_object_vmap(obj, map, false);
+	if (!drm_dev_is_unplugged(obj->bo.base.dev)) {
 		ret = zcgem_object_acquire_now(obj);
 		ret = ret ?: zcgem_object_vmap(obj, map, false);
 	}

@@ -269,6 +269,25 @@ static void importer_pins(struct kunit *test)
 	dma_buf_detach(exporter->dmabuf, importer->attach);
 }
 
+/* The object has a kernel mapping already when it is revoked: the importer shares that. */
+static void importer_vmaps_a_revoked_one(struct kunit *test)
+{
+	struct exporter *exporter = test->priv;
+	struct drm_gem_object *gem = &exporter->obj->bo.base;
+	struct iosys_map first, second;
+
+	dma_resv_lock(gem->resv, NULL);
+	KUNIT_ASSERT_EQ(test, gem->funcs->vmap(gem, &first), 0);
+	KUNIT_EXPECT_EQ(test, zcgem_object_revoke(exporter->obj, true), 0);
+	KUNIT_ASSERT_EQ(test, dma_buf_vmap(exporter->dmabuf, &second), 0);
+	KUNIT_EXPECT_PTR_EQ(test, first.vaddr, second.vaddr);
+	dma_buf_vunmap(exporter->dmabuf, &second);
+	gem->funcs->vunmap(gem, &first);
+	KUNIT_EXPECT_EQ(test, exporter->obj->vmap_count, 0);
+	KUNIT_EXPECT_EQ(test, exporter->obj->pins, 0);
+	dma_resv_unlock(gem->resv);
+}
+
 static void importer_outlives_the_handle(struct kunit *test)
 {
 	struct exporter *exporter = test->priv;
@@ -288,6 +307,7 @@ static struct kunit_case importer_cases[] = {
 	KUNIT_CASE_PARAM(importer_maps, importer_gen_params),
 	KUNIT_CASE_PARAM(importer_is_revoked, importer_gen_params),
 	KUNIT_CASE_PARAM(importer_pins, importer_gen_params),
+	KUNIT_CASE(importer_vmaps_a_revoked_one),
 	KUNIT_CASE_PARAM(importer_outlives_the_handle, importer_gen_params),
 	{}
 };
