@@ -11,13 +11,13 @@
  * The file is on a mount of the device that wants huge pages, where the kernel has one.
  *
  * Allocating, clearing and swapping in take long. That is done without dma_resv, by
- * zcgem_pool_prepare(), for every caller but importers that come with dma_resv held. The
- * inode lock is never taken.
+ * zcgem_pool_prepare(), for every caller but those that cannot do without the lock: importers
+ * that hold it, debuggers, and later rounds of faults and submits, which must not begin again
+ * without end. The inode lock is never taken.
  */
 
 #include <kunit/visibility.h>
 
-#include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -96,13 +96,16 @@ static void zcgem_pool_filled(struct zcgem_object *obj, int ret)
 static struct zcgem_pages *zcgem_pool_prepare(struct zcgem_object *obj)
 {
 	struct zcgem_memfd *memfd = obj->backing;
-	int ret;
+	int ret, filled;
 
-	ret = zcgem_pool_fill(memfd);
-	dma_resv_lock(obj->bo.base.resv, NULL);
-	zcgem_pool_filled(obj, ret);
+	filled = zcgem_pool_fill(memfd);
+	/* Another task may hold it for long. What was filled stays for the next attempt then. */
+	ret = zcgem_object_lock(obj);
+	if (ret)
+		return ERR_PTR(ret);
+	zcgem_pool_filled(obj, filled);
 	zcgem_object_unlock(obj);
-	return ret ? ERR_PTR(ret) : zcgem_memfd_pin(memfd, false);
+	return filled ? ERR_PTR(filled) : zcgem_memfd_pin(memfd, false);
 }
 
 static struct zcgem_pages *zcgem_pool_acquire(struct zcgem_object *obj, bool now)

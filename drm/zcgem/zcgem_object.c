@@ -270,7 +270,7 @@ static int zcgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 	struct zcgem_object *obj = to_zcgem_object(gem);
 
 	if (gem->import_attach)
-		return zcgem_prime_vmap(gem->import_attach->dmabuf, map);
+		return zcgem_prime_vmap(gem->import_attach->dmabuf, map, true);
 	return zcgem_object_vmap(obj, map, true);
 }
 

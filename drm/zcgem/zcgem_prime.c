@@ -448,7 +448,7 @@ void zcgem_prime_invalidate(struct zcgem_object *obj)
 		zcgem_dma_buf_invalidate_mappings(dmabuf);
 }
 
-static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)
+static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map, bool now)
 {
 	struct zcgem_object *obj = zcgem_dmabuf_object(dmabuf);
 	struct iosys_map own;
@@ -458,6 +458,11 @@ static int zcgem_prime_vmap_own(struct dma_buf *dmabuf, struct iosys_map *map)
 		return zcgem_refuse(obj->bo.base.dev, -EACCES, "the object was revoked");
 	if (drm_dev_is_unplugged(obj->bo.base.dev))
 		return -ENODEV;
+	if (now) {
+		ret = zcgem_object_acquire_now(obj);
+		if (ret)
+			return ret;
+	}
 	ret = zcgem_object_vmap(obj, &own, false);
 	if (ret)
 		return ret;
@@ -492,6 +497,7 @@ int zcgem_prime_prepare(struct dma_buf *dmabuf, bool refresh)
  * zcgem_prime_vmap() - Map a dma-buf of whatever driver into the kernel.
  * @dmabuf: the dma-buf, its dma_resv held
  * @map: filled in; for dma_buf_vunmap()
+ * @now: wait for memory with dma_resv held
  *
  * dma_buf_vmap() warns when the exporter fails, and clients can have it fail: an
  * object of another device of this driver may have been revoked, its device may be gone,
@@ -500,7 +506,7 @@ int zcgem_prime_prepare(struct dma_buf *dmabuf, bool refresh)
  * Return: 0, -EOPNOTSUPP for memory that cannot be mapped, or what the exporter says;
  * -EAGAIN if zcgem_prime_prepare() must be called without locks first.
  */
-int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map, bool now)
 {
 	const struct drm_gem_object *gem;
 	int ret;
@@ -508,7 +514,7 @@ int zcgem_prime_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	dma_resv_assert_held(dmabuf->resv);
 
 	if (dmabuf->ops == &zcgem_dmabuf_ops)
-		return zcgem_prime_vmap_own(dmabuf, map);
+		return zcgem_prime_vmap_own(dmabuf, map, now);
 	if (!dmabuf->ops->vmap)
 		return -EOPNOTSUPP;
 	if (dmabuf->ops->vmap == drm_gem_dmabuf_vmap) {

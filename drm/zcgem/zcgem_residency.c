@@ -130,7 +130,8 @@ int zcgem_object_acquire(struct zcgem_object *obj)
  *
  * For callers that cannot call zcgem_object_prepare(), as importers that hold dma_resv.
  *
- * Return: as zcgem_object_acquire(); -EAGAIN if the memory can only be had without locks.
+ * Return: as zcgem_object_acquire(); -EAGAIN if only
+ * zcgem_object_prepare() can get the memory.
  */
 int zcgem_object_acquire_now(struct zcgem_object *obj)
 {

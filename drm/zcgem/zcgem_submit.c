@@ -105,17 +105,18 @@ static int zcgem_submit_lock(struct zcgem_job *job, struct drm_exec *exec)
 }
 
 /*
- * dma_resv of all objects held, so nothing here waits for fences.
+ * dma_resv of all objects held, so nothing here waits for fences. In later rounds it may wait
+ * for memory, so that reclaim cannot make a submit begin again without end.
  * Return: 0 with the pages, or the mapping, that the job will use; -EAGAIN if the pages are
  * not those of today.
  */
-static int zcgem_submit_get_memory(struct zcgem_job_object *o)
+static int zcgem_submit_get_memory(struct zcgem_job_object *o, bool again)
 {
 	struct zcgem_object *obj = o->obj;
 	int ret;
 
 	if (!zcgem_is_foreign(o)) {
-		ret = zcgem_object_acquire(obj);
+		ret = again ? zcgem_object_acquire_now(obj) : zcgem_object_acquire(obj);
 		if (ret)
 			return ret;
 		if (zcgem_submit_is_stale(o))
@@ -125,7 +126,7 @@ static int zcgem_submit_get_memory(struct zcgem_job_object *o)
 		return 0;
 	}
 
-	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map);
+	ret = zcgem_prime_vmap(obj->bo.base.import_attach->dmabuf, &o->map, again);
 	if (!ret && o->map.is_iomem) {
 		dma_buf_vunmap(obj->bo.base.import_attach->dmabuf, &o->map);
 		iosys_map_clear(&o->map);
@@ -154,13 +155,13 @@ static int zcgem_submit_get_fences(struct zcgem_job *job, const struct zcgem_job
 	return ret;
 }
 
-static int zcgem_submit_get(struct zcgem_job *job, bool implicit)
+static int zcgem_submit_get(struct zcgem_job *job, bool implicit, bool again)
 {
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; i < job->nr_objects && !ret; i++)
-		ret = zcgem_submit_get_memory(&job->objects[i]);
+		ret = zcgem_submit_get_memory(&job->objects[i], again);
 	for (i = 0; i < job->nr_objects && !ret; i++)
 		ret = zcgem_submit_get_fences(job, &job->objects[i], implicit);
 	return ret ? ret : zcgem_deps_end(&job->deps);
@@ -255,7 +256,8 @@ static int zcgem_submit_accept(struct zcgem_job *job, bool implicit, struct dma_
  * One attempt. -EAGAIN: zcgem_submit_prepare() has to be called again; 1: the job was done; 0: a
  * job that was accepted and may be gone.
  */
-static int zcgem_submit_try(struct zcgem_job *job, bool implicit, struct dma_fence **fence)
+static int zcgem_submit_try(struct zcgem_job *job, bool implicit, bool again,
+			    struct dma_fence **fence)
 {
 	struct drm_exec exec;
 	int ret;
@@ -264,7 +266,7 @@ static int zcgem_submit_try(struct zcgem_job *job, bool implicit, struct dma_fen
 		      job->nr_objects);
 	ret = zcgem_submit_lock(job, &exec);
 	if (!ret) {
-		ret = zcgem_submit_get(job, implicit);
+		ret = zcgem_submit_get(job, implicit, again);
 		if (!ret)
 			ret = zcgem_submit_accept(job, implicit, fence);
 		if (ret) {
@@ -285,7 +287,7 @@ static int zcgem_submit_job(struct zcgem_job *job, bool implicit, struct dma_fen
 	do {
 		ret = zcgem_submit_prepare(job, again);
 		if (!ret)
-			ret = zcgem_submit_try(job, implicit, fence);
+			ret = zcgem_submit_try(job, implicit, again, fence);
 		if (ret == -EAGAIN && signal_pending(current))
 			ret = -ERESTARTSYS;
 		again = true;
