@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,6 +52,12 @@
  *
  * SUBTEST: vmap-swapped
  * Description: A driver that maps an object that was swapped out sees its contents.
+ *
+ * SUBTEST: access-swapped
+ * Description: So does a debugger.
+ *
+ * SUBTEST: kill-swapped
+ * Description: Tasks that are killed while they get the memory back lose nothing of it.
  */
 
 IGT_TEST_DESCRIPTION("Check that reclaim of a memory cgroup finds the objects of the group");
@@ -235,51 +242,126 @@ static void test_reclaim(int fd)
 	zcgem_release_memfd(other.memfd);
 }
 
+#define SWAPPED	MIB(16)
+
+/* Makes an object of known contents in the group. */
+static uint32_t make_swapped(int fd, char **map)
+{
+	uint32_t handle;
+
+	zcgem_enter_cgroup();
+	handle = zcgem_create(fd, SWAPPED, 0);
+	*map = zcgem_mmap(fd, handle, SWAPPED, RW);
+	zcgem_fill(*map, SWAPPED, 3);
+	return handle;
+}
+
+static void swap_out(int fd, uint32_t handle)
+{
+	zcgem_evict(fd, handle, SWAPPED);
+	zcgem_cgroup_reclaim(SWAPPED);
+	if (zcgem_cgroup_key("memory.stat", "shmem") > SWAPPED / 2)
+		_exit(2);
+}
+
+static void end_with(const char *seen)
+{
+	char *expected = malloc(SWAPPED);
+
+	zcgem_fill(expected, SWAPPED, 3);
+	_exit(memcmp(seen, expected, SWAPPED) ? 5 : 0);
+}
+
 /* An importer that is attached keeps no pages of an object that can move. */
 static void vmap_swapped(int fd)
 {
-	const uint64_t size = MIB(8);
-	char *expected = malloc(size), *seen = malloc(size), *map;
-	uint32_t handle;
-	int dmabuf, device;
+	char *seen = malloc(SWAPPED), *map;
+	uint32_t handle = make_swapped(fd, &map);
+	int dmabuf = zcgem_export(fd, handle), device;
 	uint64_t at;
 
-	zcgem_enter_cgroup();
-	handle = zcgem_create(fd, size, 0);
-	map = zcgem_mmap(fd, handle, size, RW);
-	zcgem_fill(map, size, 3);
-	munmap(map, size);
-	dmabuf = zcgem_export(fd, handle);
 	device = importer_new(dmabuf, IMPORTER_FOLLOWS);
-	zcgem_evict(fd, handle, size);
-	zcgem_cgroup_reclaim(size);
-	if (zcgem_cgroup_key("memory.stat", "shmem") > size / 2)
-		_exit(2);
+	swap_out(fd, handle);
 	if (__importer_call(device, IMPORTER_VMAP, 0))
 		_exit(3);
-	for (at = 0; at < size; at += MIB(1))
+	for (at = 0; at < SWAPPED; at += MIB(1))
 		if (__importer_copy(device, at, seen + at, MIB(1), IMPORTER_COPY_VMAP))
 			_exit(4);
-	zcgem_fill(expected, size, 3);
-	_exit(memcmp(seen, expected, size) ? 5 : 0);
+	end_with(seen);
 }
 
-static void test_vmap_swapped(int fd)
+/* A debugger has no fault to begin again. */
+static void access_swapped(int fd)
+{
+	char *seen = malloc(SWAPPED), *map;
+	uint32_t handle = make_swapped(fd, &map);
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+
+	swap_out(fd, handle);
+	if (pread(mem, seen, SWAPPED, (uintptr_t)map) != SWAPPED)
+		_exit(3);
+	end_with(seen);
+}
+
+/* What is there already stays when getting the rest is cut off, however often. */
+static void kill_swapped(int fd)
+{
+	char *seen = malloc(SWAPPED), *expected = malloc(SWAPPED), *map;
+	uint32_t handle = make_swapped(fd, &map);
+	unsigned int round, killed = 0;
+	int status;
+	pid_t pid;
+
+	zcgem_fill(expected, SWAPPED, 3);
+	for (round = 0; round < 30; round++) {
+		swap_out(fd, handle);
+		pid = fork();
+		if (!pid)
+			_exit(!!__zcgem_advise(fd, handle, DRM_ZCGEM_ADVICE_POPULATE, 0, SWAPPED, NULL));
+		usleep(round * 1000);
+		kill(pid, SIGKILL);
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(3);
+		killed += WIFSIGNALED(status);
+		memcpy(seen, map, SWAPPED);
+		if (memcmp(seen, expected, SWAPPED))
+			_exit(5);
+	}
+	igt_info("killed %u of %u times\n", killed, round);
+	_exit(0);
+}
+
+static void run_swapped(int fd, void (*use)(int fd))
 {
 	int status;
 	pid_t pid;
 
-	require_importer();
 	zcgem_require_swap(MIB(512));
 	zcgem_make_cgroup(MIB(512), MIB(512));
 	pid = fork();
 	if (!pid)
-		vmap_swapped(drm_reopen_driver(fd));
+		use(drm_reopen_driver(fd));
 	igt_assert(pid > 0);
 	igt_assert_f(zcgem_wait_for_end(pid, LIVENESS_S, &status), "it does not end\n");
 	igt_assert_eq(status, 0);
 	zcgem_remove_cgroup();
 	zcgem_end_swap();
+}
+
+static void test_vmap_swapped(int fd)
+{
+	require_importer();
+	run_swapped(fd, vmap_swapped);
+}
+
+static void test_access_swapped(int fd)
+{
+	run_swapped(fd, access_swapped);
+}
+
+static void test_kill_swapped(int fd)
+{
+	run_swapped(fd, kill_swapped);
 }
 
 int igt_main()
@@ -315,6 +397,14 @@ int igt_main()
 	igt_describe("A driver that maps an object that was swapped out sees its contents");
 	igt_subtest("vmap-swapped")
 		zcgem_run_counted(fd, test_vmap_swapped);
+
+	igt_describe("So does a debugger");
+	igt_subtest("access-swapped")
+		zcgem_run_counted(fd, test_access_swapped);
+
+	igt_describe("Tasks that are killed while they get the memory back lose nothing of it");
+	igt_subtest("kill-swapped")
+		zcgem_run_counted(fd, test_kill_swapped);
 
 	igt_fixture() {
 		drm_close_driver(fd);
