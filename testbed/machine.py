@@ -150,8 +150,8 @@ def _remembered(name, value=None):
 
 
 # The emulator's TSC is the host's. A kernel that measures it while the host is busy can be wrong by
-# a factor, and all time limits in that guest with it; so what one kernel has found in a second, after
-# a first measurement that agreed, is told to all others.
+# a factor, and all time limits in that guest with it; so every other guest gets the rate that one
+# kernel has found in a second, after a first measurement that agreed.
 TSC = re.compile(r"tsc: Refined TSC clocksource calibration: (\d+)\.(\d{3}) MHz")
 
 
