@@ -312,8 +312,10 @@ static void test_ticket(const struct devices *dev)
 
 		igt_assert(!ret || ret == -EBUSY);
 	}
-	for (i = 0; i < 2; i++) {
+	/* each thread uses both buffers until its end */
+	for (i = 0; i < 2; i++)
 		pthread_join(tickets[i].thread, NULL);
+	for (i = 0; i < 2; i++) {
 		igt_assert_eq(tickets[i].result, 0);
 		importer_call(tickets[i].device, IMPORTER_MAP, IMPORTER_BIDIRECTIONAL);
 		importer_check(tickets[i].device, SIZE, 5, 0);
